@@ -1,0 +1,96 @@
+"""The multilayer perceptron of the course, with R torch's parameter names and R torch's initial weights."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from pycompare.checks import whole_number
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "identity": nn.Identity,
+}
+
+
+class MLP(nn.Sequential):
+    """Linear layers `lin1`, `lin2`, ... with an activation after each but the last.
+
+    Weights (out, in) and biases (out,) are drawn in float32 from torch's global generator, `lin1.weight` first, each
+    uniform within 1/sqrt(in) of 0: whatever the default dtype is, a seed gives R torch's weights.
+
+    Arguments:
+        in_features: width of the input, 1 or more.
+        hidden: widths of the hidden layers, outermost first; () for a linear model.
+        out_features: width of the output, 1 or more.
+        activation: "relu", "tanh", "sigmoid", "leaky_relu", "gelu", "identity", or a callable that makes a module.
+
+    Shapes: input (n, in_features), output (n, out_features).
+
+    Mirrors the course's `nn_mlp()` (4 -> 50 -> 50 -> 1, ReLU), whose parameter names and order it has.
+
+    Example:
+        >>> [name for name, _ in MLP(4).named_parameters()][:2]
+        ['lin1.weight', 'lin1.bias']
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: Sequence[int] = (50, 50),
+        out_features: int = 1,
+        activation: str | Callable[[], nn.Module] = "relu",
+    ) -> None:
+        make_activation = _activation(activation)
+        widths = [
+            whole_number("in_features", in_features, at_least=1),
+            *(whole_number("hidden", width, at_least=1) for width in hidden),
+            whole_number("out_features", out_features, at_least=1),
+        ]
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        for i, (width_in, width_out) in enumerate(pairwise(widths), start=1):
+            layers[f"lin{i}"] = nn.Linear(width_in, width_out, dtype=torch.float32)
+            layers[f"act{i}"] = make_activation()
+        del layers[f"act{len(widths) - 1}"]
+        super().__init__(layers)
+
+
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+    """Fill `tensor` in place with normal numbers truncated to [a, b], by R torch's method, the inverse of the normal cdf.
+
+    Arguments:
+        tensor: floating point, any shape; filled from torch's global generator.
+        mean, std: of the normal distribution before truncation; std is greater than 0.
+        a, b: the bounds, in the units of `tensor`; a < b.
+
+    Returns:
+        `tensor`.
+
+    Mirrors `nn_init_trunc_normal_` of R torch, whose bits it has. `torch.nn.init.trunc_normal_` of PyTorch 2.13 draws
+    other numbers from the same seed: it rejects draws outside of the bounds.
+    """
+    if not (std > 0 and a < b):
+        raise ValueError(f"`std` must be greater than 0 and `a` less than `b`; got std={std!r}, a={a!r}, b={b!r}.")
+    lower, upper = (math.erf((bound - mean) / std / math.sqrt(2)) for bound in (a, b))
+    with torch.no_grad():
+        return tensor.uniform_(lower, upper).erfinv_().mul_(std * math.sqrt(2)).add_(mean).clamp_(a, b)
+
+
+def _activation(activation: str | Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    if callable(activation):
+        return activation
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"`activation` must be one of {', '.join(ACTIVATIONS)}; got {activation!r}."
+            " For another, pass a callable that makes the module."
+        )
+    return ACTIVATIONS[activation]

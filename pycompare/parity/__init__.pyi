@@ -1,0 +1,1 @@
+from .lane import mkl_lane as mkl_lane

@@ -1,0 +1,46 @@
+"""Scopes in which torch's random numbers start from a seed, and after which they go on as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from pycompare.checks import whole_number
+
+
+@contextmanager
+def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Seed torch's generator of the CPU (and of `device`, where that is CUDA) inside the scope; restore it after.
+
+    Arguments:
+        seed: a whole number from -2^63 to 2^64 - 1, as `torch.manual_seed` takes it.
+        device: the device whose generator is covered besides the CPU's.
+
+    Mirrors R torch's `with_torch_manual_seed(code, seed = seed)`. Unlike `torch.manual_seed`, which also seeds every
+    other device (later, where it is not yet in use), this touches no generator that it does not restore.
+
+    Example:
+        >>> with torch_manual_seed(123):
+        ...     float(torch.rand(()))
+        0.2961120009422302
+    """
+    seed = whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1)
+    generators = _generators(torch.device(device))
+    states = [generator.get_state() for generator in generators]
+    try:
+        for generator in generators:
+            generator.manual_seed(seed)
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+
+
+def _generators(device: torch.device) -> list[torch.Generator]:
+    if device.type != "cuda":
+        return [torch.default_generator]
+    torch.cuda.init()
+    index = torch.cuda.current_device() if device.index is None else device.index
+    return [torch.default_generator, torch.cuda.default_generators[index]]

@@ -1,0 +1,295 @@
+"""Training and validation as the course does them, for any module: batches in order, R's mean over batches."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+
+from pycompare.checks import whole_number
+from pycompare.optim import Adam, AdamW, RMSprop, check_optimizer_arguments
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+OptimizerFactory = Callable[..., torch.optim.Optimizer]
+Batches = Iterable[Any]
+
+
+def train_loop(
+    network: nn.Module, dl_train: Batches, opt: torch.optim.Optimizer, *, loss: str | LossFunction = "mse"
+) -> float:
+    """Train `network` in place for one epoch, one step of `opt` a batch; leaves it in training mode, as R does.
+
+    Arguments:
+        network: maps the inputs of a batch to outputs. Its first parameter decides dtype and device of the batches.
+        dl_train: batches (inputs, targets): a `DataLoader`, or any other iterable of pairs. A loader that has no
+            generator gets one of its own, so that drawing its workers' seed does not advance torch's global generator.
+        opt: optimises `network.parameters()`.
+        loss: "mse", "l1", "huber", "smooth_l1", "cross_entropy", or a callable (outputs, targets) -> scalar tensor.
+
+    Returns:
+        The mean over batches of the loss (of its root for "mse"), each taken before the batch's step.
+
+    Mirrors the course's `train_loop(network, dl_train, opt)`, which returns nothing.
+    """
+    function = _loss_function(loss)
+    network.train()
+    losses = []
+    for x, y in _cast_batches(dl_train, _first_parameter(network)):
+        opt.zero_grad()
+        value = function(network(x), y)
+        value.backward()
+        opt.step()
+        losses.append(value.detach())
+    return _mean_loss(_stacked(losses), loss)
+
+
+def valid_loop(network: nn.Module, dl_valid: Batches, *, loss: str | LossFunction = "mse") -> float:
+    """Validate `network`, unchanged but for its evaluation mode, in which R leaves it too.
+
+    Arguments as in `train_loop`.
+
+    Returns:
+        The mean over batches of the loss; for "mse" of its root, which is not the RMSE of the whole set: a short last
+        batch has full weight, and small batches give smaller values.
+
+    Mirrors the course's `valid_loop(network, dl_valid)`, R's two-pass `mean` included.
+    """
+    losses, _ = _validation_losses(network, dl_valid, loss)
+    return _mean_loss(losses, loss)
+
+
+def train_valid(
+    network: nn.Module,
+    ds_train: Dataset[Any],
+    ds_valid: Dataset[Any],
+    epochs: int,
+    batch_size: int,
+    *,
+    optimizer: str | OptimizerFactory = "adamw",
+    loss: str | LossFunction = "mse",
+    **optimizer_arguments: Any,
+) -> pd.DataFrame:
+    """Train `network` in place for `epochs` epochs, validating after each; leaves it in evaluation mode, as R does.
+
+    Arguments:
+        network: any module; the datasets' values are cast to the dtype and device of its first parameter.
+        ds_train, ds_valid: map-style datasets of pairs (inputs, targets).
+        epochs, batch_size: whole numbers, 1 or more. The last batch of an epoch may be shorter.
+        optimizer: "adamw", "adam", "rmsprop" (LibTorch's, see `pycompare.optim`), "sgd", "adagrad" (PyTorch's, which
+            are the same), or a callable (parameters, **optimizer_arguments) -> `torch.optim.Optimizer`.
+        loss: as in `train_loop`.
+        optimizer_arguments: lr, betas, weight_decay, eps, amsgrad, momentum, ...: what the optimiser takes.
+
+    Returns:
+        One row an epoch: epoch (1..epochs), train_loss and valid_loss (means over batches, see `train_loop` and
+            `valid_loop`),
+        and for "mse" valid_rmse, the RMSE of the whole validation set.
+
+    Raises:
+        ValueError, TypeError: an argument is out of range or of the wrong kind, or the network's outputs do not have
+            the targets' shape.
+
+    Mirrors the course's `train_valid(network, ds_train, ds_valid, epochs, batch_size, ...)`, which returns epoch and
+    valid_loss. Torch's global generator advances as the network draws from it (dropout), and not otherwise.
+    """
+    epochs = whole_number("epochs", epochs, at_least=1)
+    batch_size = whole_number("batch_size", batch_size, at_least=1)
+    opt = make_optimizer(network, optimizer, optimizer_arguments)
+    return pd.DataFrame(train_epochs(network, ds_train, ds_valid, epochs, batch_size, opt, loss))
+
+
+def train_epochs(
+    network: nn.Module,
+    ds_train: Dataset[Any],
+    ds_valid: Dataset[Any],
+    epochs: int,
+    batch_size: int,
+    opt: torch.optim.Optimizer,
+    loss: str | LossFunction,
+) -> Iterator[dict[str, float]]:
+    """Train `network` in place and yield a row of `train_valid`'s frame after each epoch. Trusts its arguments."""
+    like = _first_parameter(network)
+    dl_train = _batches(ds_train, batch_size, like)
+    dl_valid = _batches(ds_valid, batch_size, like)
+    for epoch in range(1, epochs + 1):
+        row = {"epoch": epoch, "train_loss": train_loop(network, dl_train, opt, loss=loss)}
+        losses, sizes = _validation_losses(network, dl_valid, loss)
+        row["valid_loss"] = _mean_loss(losses, loss)
+        if loss == "mse":
+            row["valid_rmse"] = math.sqrt(np.average(losses.double().numpy(), weights=sizes))
+        yield row
+
+
+def make_optimizer(
+    network: nn.Module, optimizer: str | OptimizerFactory, arguments: dict[str, Any]
+) -> torch.optim.Optimizer:
+    """The optimiser of `network`'s parameters that `train_valid` describes, its arguments checked."""
+    factory = optimizer_factory(optimizer)
+    unknown = [name for name in arguments if not accepts(factory, name)]
+    if unknown:
+        raise TypeError(
+            f"`{unknown[0]}` must be an argument of the optimizer; {optimizer!r} does not take it."
+            f" It takes {', '.join(list(inspect.signature(factory).parameters)[1:])}."
+        )
+    check_optimizer_arguments(arguments)
+    return factory(network.parameters(), **arguments)
+
+
+def optimizer_factory(optimizer: str | OptimizerFactory) -> OptimizerFactory:
+    """The callable that `optimizer`, a name or a factory itself, stands for."""
+    if callable(optimizer):
+        return optimizer
+    if optimizer not in _OPTIMIZERS:
+        raise ValueError(
+            f"`optimizer` must be one of {', '.join(_OPTIMIZERS)}; got {optimizer!r}."
+            " For another, pass a callable such as torch.optim.NAdam."
+        )
+    return _OPTIMIZERS[optimizer]
+
+
+def accepts(factory: OptimizerFactory, name: str) -> bool:
+    """Whether `factory` can be called with the keyword argument `name`."""
+    parameters = inspect.signature(factory).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def check_loss(loss: str | LossFunction) -> str | LossFunction:
+    """`loss` itself, or one clear error where it is neither a known name nor a callable."""
+    _loss_function(loss)
+    return loss
+
+
+def _loss_function(loss: str | LossFunction) -> LossFunction:
+    if callable(loss):
+        return loss
+    if loss not in _LOSSES:
+        raise ValueError(
+            f"`loss` must be one of {', '.join(_LOSSES)}; got {loss!r}."
+            " For another, pass a callable (outputs, targets) -> scalar tensor."
+        )
+    return _LOSSES[loss]
+
+
+def _same_shape(function: LossFunction) -> LossFunction:
+    """`function`, refusing what would broadcast."""
+
+    def checked(outputs: Tensor, targets: Tensor) -> Tensor:
+        if outputs.shape != targets.shape:
+            raise ValueError(
+                f"`network` must return outputs of the targets' shape {tuple(targets.shape)};"
+                f" got {tuple(outputs.shape)}. Change the network's last layer, or reshape the targets."
+            )
+        return function(outputs, targets)
+
+    return checked
+
+
+def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of logits (n, classes) with class indices, (n,) or (n, 1), or probabilities (n, classes)."""
+    if targets.shape == outputs.shape and outputs.shape[-1] > 1:
+        return F.cross_entropy(outputs, targets)
+    if outputs.ndim != 2 or targets.numel() != len(outputs):
+        raise ValueError(
+            f"`network` must return one logit for each class, shape (n, classes); got {tuple(outputs.shape)} for"
+            f" targets {tuple(targets.shape)}. Change the network's last layer."
+        )
+    classes = targets.reshape(-1)
+    known = (classes >= 0) & (classes < outputs.shape[1]) & (classes == classes.floor())
+    if not known.all():
+        raise ValueError(
+            f"`targets` must be class indices from 0 to {outputs.shape[1] - 1}; got {classes[~known][0].item()!r}."
+            " Number the classes from 0, and give the network one output for each."
+        )
+    return F.cross_entropy(outputs, classes.long())
+
+
+def _validation_losses(network: nn.Module, dl_valid: Batches, loss: str | LossFunction) -> tuple[Tensor, list[int]]:
+    """The loss of every batch, on the CPU, and how many numbers its mean is over."""
+    function = _loss_function(loss)
+    network.eval()
+    losses, sizes = [], []
+    with torch.no_grad():
+        for x, y in _cast_batches(dl_valid, _first_parameter(network)):
+            losses.append(function(network(x), y))
+            sizes.append(y.numel())
+    return _stacked(losses), sizes
+
+
+def _stacked(losses: list[Tensor]) -> Tensor:
+    if not losses:
+        raise ValueError("`dl_train` and `dl_valid` must have at least one batch; got none. Pass a dataset with rows.")
+    return torch.stack(losses).cpu()
+
+
+def _mean_loss(losses: Tensor, loss: str | LossFunction) -> float:
+    return _r_mean((losses.sqrt() if loss == "mse" else losses).double().numpy())
+
+
+def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    """R's `mean`: a sum in the long double of C, then the mean of the residuals, which mends its rounding."""
+    wide = values.astype(np.longdouble)
+    mean = np.add.accumulate(wide)[-1] / len(wide)
+    if np.isfinite(mean):
+        mean += np.add.accumulate(wide - mean)[-1] / len(wide)
+    return float(mean)
+
+
+def _batches(dataset: Dataset[Any], batch_size: int, like: Tensor) -> Batches:
+    tensors = _whole_tensors(dataset)
+    if tensors is None:
+        return DataLoader(dataset, batch_size)
+    parts = [_cast(tensor, like).split(batch_size) for tensor in tensors]
+    return list(zip(*parts, strict=True))
+
+
+def _whole_tensors(dataset: Dataset[Any]) -> tuple[Tensor, ...] | None:
+    """The tensors behind a plain `TensorDataset`, or a `Subset` of one; None for datasets with a mind of their own."""
+    if type(dataset) is TensorDataset:
+        return dataset.tensors
+    if type(dataset) is Subset and (tensors := _whole_tensors(dataset.dataset)) is not None:
+        return tuple(tensor[torch.as_tensor(dataset.indices)] for tensor in tensors)
+    return None
+
+
+def _cast_batches(batches: Batches, like: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    if isinstance(batches, DataLoader) and batches.generator is None:
+        batches.generator = torch.default_generator.clone_state()
+    for x, y in batches:
+        yield _cast(x, like), _cast(y, like)
+
+
+def _cast(tensor: Tensor, like: Tensor) -> Tensor:
+    dtype = like.dtype if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(like.device, dtype)
+
+
+def _first_parameter(network: nn.Module) -> Tensor:
+    parameter = next(network.parameters(), None)
+    if parameter is None:
+        raise ValueError(f"`network` must have parameters to train; got {network!r}. Pass a module with layers.")
+    return parameter
+
+
+_LOSSES: dict[str, LossFunction] = {
+    "mse": _same_shape(F.mse_loss),
+    "l1": _same_shape(F.l1_loss),
+    "huber": _same_shape(F.huber_loss),
+    "smooth_l1": _same_shape(F.smooth_l1_loss),
+    "cross_entropy": _cross_entropy,
+}
+_OPTIMIZERS: dict[str, OptimizerFactory] = {
+    "adamw": AdamW,
+    "adam": Adam,
+    "rmsprop": RMSprop,
+    "sgd": partial(torch.optim.SGD, foreach=False),
+    "adagrad": partial(torch.optim.Adagrad, foreach=False),
+}

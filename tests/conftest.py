@@ -1,0 +1,75 @@
+"""Recorded trajectories for the tests, and which lane this machine compares them in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pycompare.parity import mkl_lane
+
+matplotlib.use("agg")
+
+RECORDED = Path(__file__).parent / "recorded"
+FROZEN = Path(__file__).parent / "frozen"
+LANE = mkl_lane()
+
+# Another MKL branch moved the recorded course curves by up to 1e-3 relative after 30 epochs; twice that is held.
+OTHER_LANE_RTOL = 2e-3
+
+
+def pytest_report_header() -> str:
+    return (
+        f"lane: {LANE} (recorded: matrix products have the recording's bits; other: within {OTHER_LANE_RTOL} of them)"
+    )
+
+
+def recorded(name: str) -> pd.DataFrame:
+    """A recorded file, its doubles as they were, after its digest was checked."""
+    expected = json.loads((RECORDED / "manifest.json").read_text())["files"][name]["sha256"]
+    content = (RECORDED / name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == expected, f"{name} is not the recorded file"
+    return pd.read_csv(RECORDED / name)
+
+
+def assert_recorded(ours: Any, theirs: Any, rtol: float = OTHER_LANE_RTOL, atol: float = 0.0) -> None:
+    """Equal in every bit in the recording's lane, within a tolerance in the other."""
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    assert ours.shape == theirs.shape
+    if LANE == "recorded":
+        assert np.array_equal(ours, theirs), f"first difference at {np.flatnonzero(ours != theirs)[0]}"
+    else:
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks() -> Iterator[None]:
+    """Every test, whatever it calls, leaves the global state of torch, numpy and random as it was."""
+    torch.manual_seed(20240215)
+    before = _global_state()
+    yield
+    after = _global_state()
+    assert before == after
+
+
+def _global_state() -> tuple[object, ...]:
+    numpy_state = np.random.get_state()  # noqa: NPY002
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        torch.initial_seed(),
+        numpy_state[1].tobytes(),
+        numpy_state[2],
+        random.getstate(),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+    )
