@@ -1,0 +1,5 @@
+"""`python -m pycompare` is `pycompare`."""
+
+from pycompare.cli import app
+
+app()

@@ -1,0 +1,325 @@
+"""compare_configs: the optimizer exercise. One network, trained once for each value of one hyper-parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from pycompare.checks import number, whole_number
+from pycompare.data import Split, course_data
+from pycompare.labels import r_number
+from pycompare.network import MLP
+from pycompare.seeding import torch_manual_seed
+from pycompare.training import (
+    LossFunction,
+    OptimizerFactory,
+    accepts,
+    check_loss,
+    make_optimizer,
+    optimizer_factory,
+    train_epochs,
+)
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The curves of one network trained under several settings.
+
+    Attributes:
+        data: tidy frame, one row for each run and epoch: config (the label, "lr = 0.1"), the varied argument under its
+            own name, epoch (from 1), train_loss, valid_loss and, for loss "mse", valid_rmse. NaN where a run has
+            diverged.
+        parameter: the name of the varied argument.
+        values: its values, in the order given.
+        arguments: the other arguments of `compare_configs`, by name.
+    """
+
+    data: pd.DataFrame
+    parameter: str
+    values: tuple[float, ...]
+    arguments: dict[str, Any]
+
+    def summary(self) -> pd.DataFrame:
+        """One row a configuration: its last and its best valid_loss, the epoch of the best, and where it diverged.
+
+        Returns:
+            Columns config, last_valid_loss, best_valid_loss, best_epoch, diverged_at (the first epoch without a finite
+            valid_loss; epochs are Int64 with NA where there is none).
+        """
+        rows = [_summary_row(config, run) for config, run in self.data.groupby("config", sort=False)]
+        return pd.DataFrame(rows).astype({"best_epoch": "Int64", "diverged_at": "Int64"})
+
+    def plot(self) -> ggplot:
+        """The validation curves as a plotnine plot, drawn as R's `compare_configs` draws them."""
+        from pycompare.plots import plot_comparison
+
+        label = "Validation RMSE" if self.arguments["loss"] == "mse" else "Validation loss"
+        return plot_comparison(self.data, y_label=label)
+
+    def save(self, folder: str | PathLike[str]) -> list[Path]:
+        """Write comparison.csv (every bit of `data`) and comparison.png into `folder`, made where it is missing.
+
+        Returns:
+            The paths written. Each file appears whole or not at all.
+
+        Raises:
+            ValueError: nothing can be written there.
+        """
+        from pycompare.files import save_files
+
+        return save_files(folder, "comparison", self.data, self.plot())
+
+    def __repr__(self) -> str:
+        fixed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        table = self.summary().to_string(index=False)
+        return f"Comparison of {self.parameter} over {list(self.values)}\n{fixed}\n\n{table}"
+
+    def _repr_png_(self) -> bytes:
+        from pycompare.plots import png
+
+        return png(self.plot())
+
+
+def compare_configs(
+    epochs: int = 30,
+    batch_size: Any = 16,
+    lr: Any = 0.01,
+    weight_decay: Any = 0.01,
+    beta1: Any = 0.9,
+    beta2: Any = 0.999,
+    *,
+    data: Split | None = None,
+    network: Callable[[], nn.Module] | None = None,
+    seed: int = 123,
+    optimizer: str | OptimizerFactory = "adamw",
+    loss: str | LossFunction = "mse",
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | str = "float32",
+    progress: bool = True,
+) -> Comparison:
+    """Train one network for each value of the one argument that is a list, and compare the validation curves.
+
+    Every run is one random scope: seeded once, then the network is made and trained in it, so that the runs differ in
+    nothing but the varied argument. No global random state is changed.
+
+    Arguments:
+        epochs: passes over the training set, 1 or more; not to be varied.
+        batch_size, lr, weight_decay, beta1, beta2: exactly one of them is a list (or tuple, range, array, Series) of
+            distinct numbers. batch_size is 1 or more, lr and weight_decay are 0 or more, beta1 and beta2 lie in [0, 1).
+        data: training and validation set; `course_data()` unless given.
+        network: a callable that makes a fresh network; unless given, an `MLP` of the data's width (for "cross_entropy",
+            with one output for each class).
+        seed: of torch's generator in every run, for the initial weights and dropout.
+        optimizer, loss: as in `train_valid`. Arguments that the optimizer does not take must keep their defaults.
+        device: where to train, such as "cpu" or "cuda".
+        dtype: "float32" (as R torch) or "float64", in which the initial weights are the float32 ones, widened.
+        progress: show a bar on a terminal.
+
+    Returns:
+        A `Comparison`: the curves as a tidy frame, which can summarise, draw and save itself.
+
+    Raises:
+        ValueError, TypeError: before any training, naming argument, value and remedy.
+
+    Mirrors the course's `compare_configs(epochs, batch_size, lr, weight_decay, beta1, beta2)` and has its bits. It
+    differs where R's fails: a run that diverges does not stop it.
+
+    Example:
+        >>> compare_configs(epochs=2, lr=[0.1, 0.01]).data.columns.tolist()
+        ['config', 'lr', 'epoch', 'train_loss', 'valid_loss', 'valid_rmse']
+    """
+    parameter, values, fixed = _checked_settings(
+        {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
+    )
+    labels = _labels(parameter, values)
+    _check_accepted(optimizer, parameter, fixed)
+    sweep = _Sweep(
+        epochs=whole_number("epochs", epochs, at_least=1),
+        split=(split := _checked_split(data)),
+        make_network=_network_factory(network, split, loss),
+        seed=whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1),
+        optimizer=optimizer,
+        loss=check_loss(loss),
+        device=_checked_device(device),
+        dtype=_checked_dtype(dtype),
+    )
+    runs = []
+    with tqdm(total=sweep.epochs * len(values), unit="epoch", disable=None if progress else True) as bar:
+        for i, (value, label) in enumerate(zip(values, labels, strict=True), start=1):
+            bar.set_description(f"run {i}/{len(values)}, {label}")
+            curves = sweep.run(fixed | {parameter: value}, on_epoch=bar.update)
+            curves.insert(0, "config", label)
+            curves.insert(1, parameter, value)
+            runs.append(curves)
+    frame = pd.concat(runs, ignore_index=True).replace([math.inf, -math.inf], math.nan)
+    return Comparison(frame, parameter, values, sweep.arguments() | fixed)
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """What all runs of a comparison share."""
+
+    epochs: int
+    split: Split
+    make_network: Callable[[], nn.Module]
+    seed: int
+    optimizer: str | OptimizerFactory
+    loss: str | LossFunction
+    device: torch.device
+    dtype: torch.dtype
+
+    def run(self, settings: dict[str, float], on_epoch: Callable[[], object]) -> pd.DataFrame:
+        """Make a network and train it with `settings`, both in one random scope; call `on_epoch` after each epoch."""
+        batch_size = int(settings["batch_size"])
+        arguments = _optimizer_arguments(self.optimizer, settings)
+        rows = []
+        with torch_manual_seed(self.seed, self.device):
+            network = self.make_network().to(self.device, self.dtype)
+            opt = make_optimizer(network, self.optimizer, arguments)
+            train, valid = self.split.train, self.split.valid
+            for row in train_epochs(network, train, valid, self.epochs, batch_size, opt, self.loss):
+                rows.append(row)
+                on_epoch()
+        return pd.DataFrame(rows)
+
+    def arguments(self) -> dict[str, Any]:
+        dtype, device = str(self.dtype).removeprefix("torch."), str(self.device)
+        own = {"epochs": self.epochs, "seed": self.seed, "optimizer": self.optimizer, "loss": self.loss}
+        return own | {"dtype": dtype, "device": device}
+
+
+def _summary_row(config: object, run: pd.DataFrame) -> dict[str, object]:
+    losses, epochs = run["valid_loss"].to_numpy(), run["epoch"].to_numpy()
+    finite = np.isfinite(losses)
+    best = int(np.where(finite, losses, np.inf).argmin())
+    return {
+        "config": config,
+        "last_valid_loss": losses[-1],
+        "best_valid_loss": losses[best],
+        "best_epoch": int(epochs[best]) if finite.any() else pd.NA,
+        "diverged_at": pd.NA if finite.all() else int(epochs[finite.argmin()]),
+    }
+
+
+def _checked_settings(settings: dict[str, Any]) -> tuple[str, tuple[float, ...], dict[str, float]]:
+    """The one argument that is a list, its checked values, and the other arguments, checked."""
+    lists = {name: value for name, value in settings.items() if _is_list(value)}
+    if len(lists) != 1:
+        got = " and ".join(f"`{name}`" for name in lists) or "none"
+        raise ValueError(
+            f"Exactly one of {', '.join(f'`{name}`' for name in settings)} must be a list; got {got}."
+            " Give one of them several values, such as lr=[0.1, 0.2], and the others one number each."
+        )
+    ((parameter, listed),) = lists.items()
+    if np.ndim(listed) != 1 or len(listed) == 0:
+        raise ValueError(
+            f"`{parameter}` must be a one-dimensional list with at least one value; got {listed!r}."
+            " Pass e.g. [0.1, 0.2]."
+        )
+    values = tuple(_CHECKS[parameter](parameter, value) for value in listed)
+    fixed = {name: _CHECKS[name](name, value) for name, value in settings.items() if name != parameter}
+    return parameter, values, fixed
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple, range, pd.Series, pd.Index)) or getattr(value, "ndim", 0) > 0
+
+
+def _labels(parameter: str, values: tuple[float, ...]) -> list[str]:
+    labels = [f"{parameter} = {r_number(value)}" for value in values]
+    twice = [label for i, label in enumerate(labels) if label in labels[:i]]
+    if twice:
+        raise ValueError(
+            f"`{parameter}` must hold distinct values; got `{twice[0]}` more than once (to 15 digits)."
+            " Drop the duplicate."
+        )
+    return labels
+
+
+def _check_accepted(optimizer: str | OptimizerFactory, parameter: str, fixed: dict[str, float]) -> None:
+    """Refuse a setting that the optimizer would not see."""
+    factory = optimizer_factory(optimizer)
+    for name in [parameter, *(name for name, value in fixed.items() if value != DEFAULTS[name])]:
+        if name != "batch_size" and not accepts(factory, _OPTIMIZER_NAMES.get(name, name)):
+            raise ValueError(
+                f"`{name}` must keep its default with optimizer {optimizer!r}, which does not take it."
+                " Choose another optimizer, or a callable that takes it."
+            )
+
+
+def _optimizer_arguments(optimizer: str | OptimizerFactory, settings: dict[str, float]) -> dict[str, Any]:
+    betas = (settings["beta1"], settings["beta2"])
+    arguments = {"lr": settings["lr"], "weight_decay": settings["weight_decay"], "betas": betas}
+    factory = optimizer_factory(optimizer)
+    return {name: value for name, value in arguments.items() if accepts(factory, name)}
+
+
+def _checked_split(data: Split | None) -> Split:
+    if data is None:
+        return course_data()
+    if not isinstance(data, Split):
+        raise TypeError(f"`data` must be a Split; got {type(data).__name__}. Use Split.from_arrays(X, y).")
+    return data
+
+
+def _network_factory(
+    network: Callable[[], nn.Module] | None, split: Split, loss: str | LossFunction
+) -> Callable[[], nn.Module]:
+    if isinstance(network, nn.Module) or not (network is None or callable(network)):
+        raise TypeError(
+            f"`network` must be a callable that makes a fresh network for each run; got {type(network).__name__}."
+            " Pass e.g. lambda: MLP(4)."
+        )
+    if network is not None:
+        return network
+    x, y = split.train.tensors
+    if x.ndim != 2 or y.ndim != 2:
+        raise ValueError(
+            f"`network` must be given for rows of shape {tuple(x.shape[1:])}, targets {tuple(y.shape[1:])}: the default"
+            " takes a vector to a vector. Pass a callable that makes a network for them."
+        )
+    width = y.shape[1]
+    if loss == "cross_entropy" and width == 1:
+        width = int(max(y.max(), split.valid.tensors[1].max())) + 1
+    return partial(MLP, x.shape[1], out_features=width)
+
+
+def _checked_device(device: torch.device | str) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as cause:
+        reason = str(cause).partition("\n")[0]
+        raise ValueError(f"`device` must be usable here; got {device!r}: {reason}. Use 'cpu'.") from cause
+
+
+def _checked_dtype(dtype: torch.dtype | str) -> torch.dtype:
+    for name, known in _DTYPES.items():
+        if dtype in (name, known):
+            return known
+    raise ValueError(f"`dtype` must be one of {', '.join(_DTYPES)}; got {dtype!r}. Use 'float32' for R torch's bits.")
+
+
+DEFAULTS = {"batch_size": 16, "lr": 0.01, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999}
+_CHECKS: dict[str, Callable[[str, Any], float]] = {
+    "batch_size": partial(whole_number, at_least=1),
+    "lr": partial(number, at_least=0),
+    "weight_decay": partial(number, at_least=0),
+    "beta1": partial(number, at_least=0, below=1),
+    "beta2": partial(number, at_least=0, below=1),
+}
+_OPTIMIZER_NAMES = {"beta1": "betas", "beta2": "betas"}
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -1,0 +1,22 @@
+"""Numbers in labels, as R's `paste` writes them."""
+
+from __future__ import annotations
+
+_DIGITS = 15
+
+
+def r_number(value: float) -> str:
+    """`value` as `paste(value)` of R writes a double: up to 15 significant digits, in the shorter of two notations.
+
+    Fixed notation wins a tie. A whole number counts as the double that R's literal is: 100000 is "1e+05".
+
+    Example:
+        >>> [r_number(x) for x in (0.1, 1e-4, 100, 100000, 0.1 + 0.2)]
+        ['0.1', '1e-04', '100', '1e+05', '0.3']
+    """
+    digits, exponent = f"{abs(value):.{_DIGITS - 1}e}".split("e")
+    significant = digits.replace(".", "").rstrip("0") or "0"
+    decimals = max(0, len(significant) - 1 - int(exponent))
+    fixed = f"{value:.{decimals}f}"
+    scientific = f"{value:.{len(significant) - 1}e}"
+    return fixed if len(fixed) <= len(scientific) else scientific
