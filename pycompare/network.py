@@ -65,7 +65,7 @@ class MLP(nn.Sequential):
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
-    """Fill `tensor` in place with normal numbers truncated to [a, b], by R torch's method, the inverse of the normal cdf.
+    """Fill `tensor` in place with normal numbers truncated to [a, b], by R torch's method, the inverse cdf.
 
     Arguments:
         tensor: floating point, any shape; filled from torch's global generator.

@@ -38,7 +38,7 @@ def plot_comparison(data: pd.DataFrame, *, y_label: str = "Validation RMSE") -> 
     drawn = drawn.assign(config=configs)
     plot = (
         p9.ggplot(drawn, p9.aes("epoch", "valid_loss", color="config"))
-        + p9.geom_line(size=0.8, na_rm=True)
+        + p9.geom_line(data=drawn[~alone], size=0.8, na_rm=True)
         + p9.geom_point(data=drawn[alone], na_rm=True, show_legend=False)
         + p9.scale_color_manual(values=_shades(len(names)), limits=list(names.values()))
         + p9.theme_minimal()
@@ -97,7 +97,7 @@ def plot_trajectory(
     path = data[np.isfinite(data[["x", "y"]]).all(axis=1)]
     ends = pd.concat([path.head(1), path.tail(1)]).assign(end=["start", "end"])
     return (
-        p9.ggplot(path, p9.aes("x", "y"))
+        p9.ggplot(path if len(path) > 1 else path.head(0), p9.aes("x", "y"))
         + p9.geom_raster(p9.aes(fill="band"), data=surface)
         + p9.geom_path(color="white", size=2, alpha=0.7)
         + p9.geom_path(color="red", size=0.8)

@@ -141,6 +141,7 @@ def make_optimizer(
             f" It takes {', '.join(list(inspect.signature(factory).parameters)[1:])}."
         )
     check_optimizer_arguments(arguments)
+    _first_parameter(network)
     return factory(network.parameters(), **arguments)
 
 

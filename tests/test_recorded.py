@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from pycompare import (
     train_valid,
 )
 from pycompare.network import trunc_normal_
-from tests.conftest import LANE, RECORDED, assert_recorded, recorded
+from tests.conftest import RECORDED, assert_recorded, recorded
 
 # Measured in the other lane: 5 steps move a parameter by at most 1.7e-7 in all, where some are near 0.
 FIRST_STEPS_ATOL = 1e-6
@@ -67,7 +66,6 @@ def test_spirals_learning_rates() -> None:
 def test_spirals_data() -> None:
     theirs = recorded("spirals_data.csv")
     split = spirals_data()
-    train = theirs[theirs["train"] == 1]
     for part, flag in ((split.train, 1), (split.valid, 0)):
         x, y = part.tensors
         rows = theirs.loc[theirs["train"] == flag, ["x1", "x2", "class"]].to_numpy()
@@ -185,8 +183,8 @@ SGD_SETTINGS: dict[str, dict[str, Any]] = {
 def _toy_network() -> nn.Linear:
     """nn_linear(1, 1) from weight 6, bias -3.
 
-    A 1 x 1 matrix is row-major and column-major at once. LibTorch 2.8 takes it for one, and computes the weight's gradient as
-    x^T g, PyTorch 2.13 for the other, as g^T x, and the two sums round differently. A wider stride decides it for LibTorch's.
+    A 1 x 1 matrix is row-major and column-major at once. LibTorch 2.8 takes it for one, and computes the weight's
+    gradient as x^T g, PyTorch 2.13 for the other, as g^T x; the two sums round differently. A wider stride settles it.
     """
     with torch_manual_seed(0):
         network = nn.Linear(1, 1)

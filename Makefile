@@ -1,0 +1,28 @@
+PYTHON ?= python3
+VENV := .venv
+# One thread a process: the tests run in several, and no bit depends on it.
+export OMP_NUM_THREADS := 1
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/installed
+	$(VENV)/bin/pycompare compare --lr 1,0.1,0.01,0.001 --out out/
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest -n auto --cov
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pycompare needs Python 3.11 or later")'
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) out

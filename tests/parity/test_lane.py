@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pycompare.parity import mkl_lane
+from pycompare.parity.lane import _digest
+
+PRINT_LANE = "from pycompare.parity import mkl_lane; print(mkl_lane())"
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_lane_does_not_depend_on_threads(threads: str) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    printed = subprocess.run(
+        [sys.executable, "-c", PRINT_LANE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == mkl_lane()
+
+
+def test_another_branch_has_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _digest() == _digest()
+    monkeypatch.setattr("pycompare.parity.lane._digest", lambda: "another")
+    assert mkl_lane() == "other"

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from pycompare import Split, compare_configs, optimize_rosenbrock, spirals_data
+from pycompare.cli import app
+
+RUN = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks() -> None:
+    """Not asked of a command, which has a process of its own: rich draws from `random` to print an error."""
+
+
+@pytest.mark.parametrize("options", [["--lr", "1", "--lr", "0.1"], ["--lr", "1,0.1"]])
+def test_compare_writes_what_compare_configs_returns(options: list[str], tmp_path: Path) -> None:
+    result = RUN.invoke(app, ["compare", *options, "--epochs", "2", "--weight-decay", "0.02", "--out", str(tmp_path)])
+    expected = compare_configs(2, lr=[1, 0.1], weight_decay=0.02)
+    assert result.exit_code == 0, result.output
+    assert repr(expected) in result.output
+    assert f"Saved {tmp_path / 'comparison.csv'}, {tmp_path / 'comparison.png'}" in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "comparison.csv"), expected.data, check_exact=True)
+    assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_on_the_spirals_and_on_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    pd.DataFrame({"a": range(40), "b": 1.5, "y": range(40)}).to_csv(file, index=False)
+    for name, data in (("spirals", spirals_data()), (str(file), Split.from_csv(file))):
+        result = RUN.invoke(app, ["compare", "--batch-size", "8,16", "--epochs", "1", "--data", name])
+        assert repr(compare_configs(1, batch_size=[8, 16], data=data)) in result.output
+        assert "Nothing was saved; --out FOLDER keeps" in result.output
+
+
+def test_every_option_reaches_compare_configs() -> None:
+    options = (
+        "--beta1 0.5,0.6 --seed 9 --optimizer adam --loss l1 --dtype float64 --device cpu --epochs 1 --no-progress"
+    )
+    expected = compare_configs(1, beta1=[0.5, 0.6], seed=9, optimizer="adam", loss="l1", dtype="float64")
+    assert repr(expected) in RUN.invoke(app, ["compare", *options.split()]).output
+
+
+def test_rosenbrock(tmp_path: Path) -> None:
+    result = RUN.invoke(app, ["rosenbrock", "--steps", "20", "--lr", "0.05", "--beta", "0.5", "--out", str(tmp_path)])
+    expected = optimize_rosenbrock(20, 0.05, 0.5)
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "trajectory.csv"), expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare"], "Exactly one of `batch_size`, .* must be a list; got none"),
+        (["compare", "--lr", "0.1"], "must be a list; got none"),
+        (["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6"], "must be a list; got `lr` and `beta1`"),
+        (["compare", "--lr", "0.1,x"], "`lr` must be a number, or several separated by commas; got '0.1,x'"),
+        (["compare", "--lr", "0.1,"], "`lr` must be a number, or several separated by commas"),
+        (["compare", "--lr", "0.1,-1"], "`lr` must be at least 0; got -1.0"),
+        (["compare", "--lr", "0.1,nan"], "`lr` must be finite"),
+        (["compare", "--batch-size", "0,16"], "`batch_size` must be at least 1"),
+        (["compare", "--batch-size", "2.5,16"], "`batch_size` must be a whole number"),
+        (["compare", "--lr", "0.1,0.2", "--epochs", "0"], "`epochs` must be at least 1"),
+        (["compare", "--lr", "0.1,0.2", "--epochs", "ten"], "Invalid value for '--epochs'"),
+        (["compare", "--lr", "0.1,0.2", "--data", "friedman4"], "`data` must be friedman3, spirals or a CSV file"),
+        (["compare", "--lr", "0.1,0.2", "--optimizer", "lion"], "`optimizer` must be one of adamw"),
+        (["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"], "`folder` must be a folder that can be written"),
+        (["rosenbrock", "--beta", "1"], "`beta` must be less than 1"),
+        (["rosenbrok"], "No such command 'rosenbrok'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 2
+    assert pd.Series([result.output]).str.contains(message).all(), result.output
+    assert "Traceback" not in result.output
+
+
+def _python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def test_version_and_module() -> None:
+    printed = subprocess.run(_python("-m", "pycompare", "--version"), capture_output=True, text=True, check=True).stdout
+    assert printed == "pycompare 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pycompare; dir(pycompare)",
+        "import pycompare.parity",
+        "from pycompare.cli import app; app(['--help'], standalone_mode=False)",
+        "from pycompare.cli import app; app(['compare', '--help'], standalone_mode=False)",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_used(code: str) -> None:
+    check = f"{code}\nimport sys; print([m for m in ('torch', 'pandas', 'plotnine', 'numpy') if m in sys.modules])"
+    printed = subprocess.run(_python("-c", check), capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "[]"
+
+
+def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
+    arguments = ["compare", "--lr", "0.1,0.2", "--epochs", "100000", "--out", str(tmp_path)]
+    terminal, terminal_of_child = pty.openpty()
+    termios.tcsetwinsize(terminal_of_child, (24, 120))
+    with subprocess.Popen(
+        _python("-m", "pycompare", *arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=terminal_of_child,
+        # A test run that was itself started in the background would hand on that it ignores the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        printed = b""
+        while b"run 1/2, lr = 0.1" not in printed:
+            printed += os.read(terminal, 4096)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=5) == 128 + signal.SIGINT
+        finally:
+            process.kill()
+    os.set_blocking(terminal, False)
+    assert b"Traceback" not in printed + os.read(terminal, 65536)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pycompare import Adam, AdamW, RMSprop, torch_manual_seed
+
+Make = Callable[[Any], torch.optim.Optimizer]
+
+# Ours and PyTorch's of the same name, which compute the same in another order of operations.
+PAIRS: dict[str, tuple[Make, Make]] = {
+    "adamw": (lambda p: AdamW(p, lr=0.01), lambda p: torch.optim.AdamW(p, lr=0.01)),
+    "adamw amsgrad": (lambda p: AdamW(p, amsgrad=True), lambda p: torch.optim.AdamW(p, amsgrad=True)),
+    "adam": (lambda p: Adam(p, weight_decay=0.1), lambda p: torch.optim.Adam(p, weight_decay=0.1)),
+    "rmsprop": (lambda p: RMSprop(p, 0.02), lambda p: torch.optim.RMSprop(p, 0.02)),
+    "rmsprop centered": (
+        lambda p: RMSprop(p, momentum=0.5, centered=True, weight_decay=0.1),
+        lambda p: torch.optim.RMSprop(p, momentum=0.5, centered=True, weight_decay=0.1),
+    ),
+}
+# The two orders part by rounding only: measured at most 4e-15 after 20 steps in double.
+ROUNDING = 1e-13
+
+
+@pytest.fixture
+def network() -> nn.Linear:
+    with torch_manual_seed(4):
+        return nn.Linear(3, 2, dtype=torch.float64)
+
+
+def _loss(network: nn.Module) -> Tensor:
+    return (network(torch.ones(5, 3, dtype=torch.float64)) ** 2).sum()
+
+
+def _steps(network: nn.Module, opt: torch.optim.Optimizer, n: int = 20) -> Tensor:
+    for _ in range(n):
+        opt.zero_grad()
+        _loss(network).backward()
+        opt.step()
+    return nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_formula_is_pytorch_s(name: str, network: nn.Linear) -> None:
+    twin = copy.deepcopy(network)
+    ours, theirs = PAIRS[name]
+    torch.testing.assert_close(
+        _steps(network, ours(network.parameters())),
+        _steps(twin, theirs(twin.parameters())),
+        rtol=ROUNDING,
+        atol=ROUNDING,
+    )
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_state_can_be_saved_and_loaded(name: str, network: nn.Linear) -> None:
+    make, _ = PAIRS[name]
+    opt = make(network.parameters())
+    _steps(network, opt, 5)
+    twin = copy.deepcopy(network)
+    resumed = make(twin.parameters())
+    resumed.load_state_dict(copy.deepcopy(opt.state_dict()))
+    assert torch.equal(_steps(network, opt), _steps(twin, resumed))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_closure_is_called_with_gradients_and_its_loss_returned(name: str, network: nn.Linear) -> None:
+    opt, before = PAIRS[name][0](network.parameters()), _loss(network).item()
+
+    def closure() -> float:
+        opt.zero_grad()
+        loss = _loss(network)
+        loss.backward()
+        return loss.item()
+
+    with torch.no_grad():
+        losses = [opt.step(closure) for _ in range(3)]
+    assert losses[0] == before
+    assert losses[2] < losses[0]
+
+
+def test_parameter_groups_have_their_own_settings(network: nn.Linear) -> None:
+    twin = copy.deepcopy(network)
+    groups = [{"params": [network.weight], "lr": 0.5, "weight_decay": 0.0}, {"params": [network.bias], "lr": 0.0}]
+    _steps(network, AdamW(groups), 1)
+    assert not torch.equal(network.weight, twin.weight)
+    assert torch.equal(network.bias, twin.bias)
+
+
+def test_a_scheduler_changes_the_learning_rate(network: nn.Linear) -> None:
+    opt = AdamW(network.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(opt, step_size=1, gamma=0.5)
+    opt.step()
+    scheduler.step()
+    assert opt.param_groups[0]["lr"] == 0.05
+
+
+def test_a_parameter_without_gradient_is_left_alone(network: nn.Linear) -> None:
+    network.bias.requires_grad_(False)
+    before = network.bias.clone()
+    _steps(network, AdamW(network.parameters()), 2)
+    assert torch.equal(network.bias, before)
+
+
+def test_sparse_gradients_are_refused() -> None:
+    with torch_manual_seed(1):
+        table = nn.Embedding(4, 2, sparse=True)
+    table(torch.tensor([1])).sum().backward()
+    with pytest.raises(RuntimeError, match=r"AdamW takes dense gradients only; use torch.optim.SparseAdam"):
+        AdamW(table.parameters()).step()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda p: AdamW(p, lr=-1), ValueError, "`lr` must be at least 0; got -1"),
+        (lambda p: AdamW(p, betas=(0.9, 1.0)), ValueError, "`beta2` must be less than 1; got 1.0"),
+        (lambda p: Adam(p, betas=0.9), TypeError, "`betas` must be a pair of numbers; got 0.9"),
+        (lambda p: Adam(p, eps=float("nan")), ValueError, "`eps` must be finite; got nan"),
+        (lambda p: RMSprop(p, alpha=1), ValueError, "`alpha` must be less than 1; got 1"),
+        (lambda p: RMSprop(p, momentum=-0.1), ValueError, "`momentum` must be at least 0; got -0.1"),
+    ],
+)
+def test_bad_arguments(make: Make, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make([torch.zeros(1, requires_grad=True)])

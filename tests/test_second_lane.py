@@ -1,0 +1,23 @@
+"""The recordings once more with another MKL branch, as on processors that have no other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_the_recordings_are_held_in_the_other_lane() -> None:
+    command = [sys.executable, "-m", "pytest", "tests/test_recorded.py", "-q", "-p", "no:cacheprovider", "-n", "0"]
+    result = subprocess.run(
+        [*command, "--no-cov", "-v"],
+        env=os.environ | {"MKL_CBWR": "AVX2"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "lane: other" in result.stdout
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert "skipped" not in result.stdout
