@@ -44,7 +44,7 @@ class RRandom:
         >>> rng.runif(2).tolist()
         [0.28757752012461424, 0.7883051354438066]
         >>> rng.sample(10, 3).tolist()
-        [10, 5, 3]
+        [3, 10, 2]
     """
 
     def __init__(self, seed: float) -> None:
