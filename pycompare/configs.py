@@ -142,13 +142,14 @@ def compare_configs(
         >>> compare_configs(epochs=2, lr=[0.1, 0.01]).data.columns.tolist()
         ['config', 'lr', 'epoch', 'train_loss', 'valid_loss', 'valid_rmse']
     """
+    epochs = whole_number("epochs", epochs, at_least=1)
     parameter, values, fixed = _checked_settings(
         {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     )
     labels = _labels(parameter, values)
     _check_accepted(optimizer, parameter, fixed)
     sweep = _Sweep(
-        epochs=whole_number("epochs", epochs, at_least=1),
+        epochs=epochs,
         split=(split := _checked_split(data)),
         make_network=_network_factory(network, split, loss),
         seed=whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1),
@@ -157,6 +158,7 @@ def compare_configs(
         device=_checked_device(device),
         dtype=_checked_dtype(dtype),
     )
+    sweep.check_network()
     runs = []
     with tqdm(total=sweep.epochs * len(values), unit="epoch", disable=None if progress else True) as bar:
         for i, (value, label) in enumerate(zip(values, labels, strict=True), start=1):
@@ -196,6 +198,19 @@ class _Sweep:
                 on_epoch()
         return pd.DataFrame(rows)
 
+    def check_network(self) -> None:
+        """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
+        with torch_manual_seed(self.seed, self.device):
+            first, second = self.make_network(), self.make_network()
+        for made in (first, second):
+            if not isinstance(made, nn.Module):
+                raise TypeError(f"`network` must make a torch.nn.Module; got {made!r}. Return one from the callable.")
+        if {id(parameter) for parameter in first.parameters()} & {id(parameter) for parameter in second.parameters()}:
+            raise ValueError(
+                f"`network` must make a fresh network each time; got {self.make_network!r}, which returns the same"
+                " parameters twice. Build the network inside the callable."
+            )
+
     def arguments(self) -> dict[str, Any]:
         dtype, device = str(self.dtype).removeprefix("torch."), str(self.device)
         own = {"epochs": self.epochs, "seed": self.seed, "optimizer": self.optimizer, "loss": self.loss}
@@ -218,6 +233,7 @@ def _summary_row(config: object, run: pd.DataFrame) -> dict[str, object]:
 def _checked_settings(settings: dict[str, Any]) -> tuple[str, tuple[float, ...], dict[str, float]]:
     """The one argument that is a list, its checked values, and the other arguments, checked."""
     lists = {name: value for name, value in settings.items() if _is_list(value)}
+    fixed = {name: _CHECKS[name](name, value) for name, value in settings.items() if name not in lists}
     if len(lists) != 1:
         got = " and ".join(f"`{name}`" for name in lists) or "none"
         raise ValueError(
@@ -225,13 +241,12 @@ def _checked_settings(settings: dict[str, Any]) -> tuple[str, tuple[float, ...],
             " Give one of them several values, such as lr=[0.1, 0.2], and the others one number each."
         )
     ((parameter, listed),) = lists.items()
-    if np.ndim(listed) != 1 or len(listed) == 0:
+    if getattr(listed, "ndim", 1) != 1 or len(listed) == 0:
         raise ValueError(
             f"`{parameter}` must be a one-dimensional list with at least one value; got {listed!r}."
             " Pass e.g. [0.1, 0.2]."
         )
     values = tuple(_CHECKS[parameter](parameter, value) for value in listed)
-    fixed = {name: _CHECKS[name](name, value) for name, value in settings.items() if name != parameter}
     return parameter, values, fixed
 
 
@@ -300,16 +315,19 @@ def _network_factory(
 
 def _checked_device(device: torch.device | str) -> torch.device:
     try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as cause:
+        probe = torch.zeros((), device=device)
+        probe.item()  # the device "meta" holds no numbers
+        return probe.device
+    except (RuntimeError, AssertionError, TypeError) as cause:
         reason = str(cause).partition("\n")[0]
         raise ValueError(f"`device` must be usable here; got {device!r}: {reason}. Use 'cpu'.") from cause
 
 
 def _checked_dtype(dtype: torch.dtype | str) -> torch.dtype:
-    for name, known in _DTYPES.items():
-        if dtype in (name, known):
-            return known
+    if isinstance(dtype, torch.dtype) and dtype in _DTYPES.values():
+        return dtype
+    if isinstance(dtype, str) and dtype in _DTYPES:
+        return _DTYPES[dtype]
     raise ValueError(f"`dtype` must be one of {', '.join(_DTYPES)}; got {dtype!r}. Use 'float32' for R torch's bits.")
 
 

@@ -89,17 +89,14 @@ class Split:
                 f"`data` must name a CSV file; got {str(path)!r}, which is not there. Check the path."
             )
         try:
-            frame = pd.read_csv(file)
+            names = pd.read_csv(file, nrows=0).columns
+            frame = pd.read_csv(file, skiprows=1, header=None)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as cause:
             raise ValueError(
                 f"`data` must be a CSV file with a header; {str(path)!r} cannot be read: {cause}."
                 " Give every row as many numbers as the header has names."
             ) from cause
-        if frame.shape[1] < 2:
-            raise ValueError(
-                f"`data` must have at least two columns, the last one the target; {str(path)!r} has {frame.shape[1]}."
-                " Separate the columns with commas."
-            )
+        _check_header(str(path), names, frame.shape[1])
         return cls.from_arrays(frame.iloc[:, :-1], frame.iloc[:, -1], train=train, seed=seed)
 
 
@@ -125,6 +122,22 @@ def spirals_data(seed: int = 123) -> Split:
     return _split(torch.from_numpy(x), torch.from_numpy(classes - 1.0), 0.7, rng)
 
 
+def _check_header(path: str, header: pd.Index, width: int) -> None:
+    names = header.astype(str).to_series()
+    if width < 2:
+        raise ValueError(
+            f"`data` must have at least two columns, the last one the target; {path!r} has {width}."
+            " Separate the columns with commas."
+        )
+    if pd.to_numeric(names, errors="coerce").notna().all():
+        raise ValueError(f"`data` must be a CSV file with a header; {path!r} begins with numbers. Add a line of names.")
+    if len(names) != width or names.str.startswith("Unnamed").any():
+        raise ValueError(
+            f"`data` must have a name for every column; {path!r} has {width} columns and the names {[*header]}."
+            " Write it without row names."
+        )
+
+
 def _split(x: Tensor, y: Tensor, train: float, rng: RRandom) -> Split:
     n = len(x)
     size = round(train * n)
@@ -143,12 +156,13 @@ def _split(x: Tensor, y: Tensor, train: float, rng: RRandom) -> Split:
 
 
 def _as_double(name: str, values: Any) -> Tensor:
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as cause:
-            raise TypeError(f"`{name}` must hold numbers only; got {cause}. Encode or drop other columns.") from cause
+    array = values.detach().cpu().double().numpy() if isinstance(values, Tensor) else _as_array(name, values)
+    if array.dtype.kind in "mMc":
+        raise TypeError(f"`{name}` must hold real numbers; got {array.dtype}. Convert it first.")
+    try:
+        array = array.astype(np.float64)
+    except (TypeError, ValueError) as cause:
+        raise TypeError(f"`{name}` must hold numbers only: {cause}. Encode or drop other columns.") from cause
     if array.ndim == 0:
         raise ValueError(f"`{name}` must have one row for each observation; got the single number {array!r}.")
     tensor = torch.from_numpy(np.array(array, np.float64, order="C"))
@@ -156,10 +170,18 @@ def _as_double(name: str, values: Any) -> Tensor:
     return tensor
 
 
+def _as_array(name: str, values: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as cause:
+        raise ValueError(f"`{name}` must have rows of equal length: {cause}. Fill or drop the others.") from cause
+
+
 def _check_set(name: str, dataset: Any) -> None:
     if not isinstance(dataset, TensorDataset) or len(dataset.tensors) != 2:
+        got = f"{len(dataset.tensors)} tensors" if isinstance(dataset, TensorDataset) else repr(dataset)
         raise TypeError(
-            f"`{name}` must be a TensorDataset of inputs and targets; got {dataset!r}."
+            f"`{name}` must be a TensorDataset of inputs and targets; got {got}."
             " Use Split.from_arrays(X, y) for arrays and frames."
         )
     if len(dataset) == 0:

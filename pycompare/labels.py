@@ -9,11 +9,13 @@ def r_number(value: float) -> str:
     """`value` as `paste(value)` of R writes a double: up to 15 significant digits, in the shorter of two notations.
 
     Fixed notation wins a tie. A whole number counts as the double that R's literal is: 100000 is "1e+05".
+    Where a 16th and last digit is 5, the 15th may differ from R's, which computes digits in long double.
 
     Example:
         >>> [r_number(x) for x in (0.1, 1e-4, 100, 100000, 0.1 + 0.2)]
         ['0.1', '1e-04', '100', '1e+05', '0.3']
     """
+    value = value + 0.0  # R writes -0 as 0
     digits, exponent = f"{abs(value):.{_DIGITS - 1}e}".split("e")
     significant = digits.replace(".", "").rstrip("0") or "0"
     decimals = max(0, len(significant) - 1 - int(exponent))

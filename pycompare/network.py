@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 class MLP(nn.Sequential):
     """Linear layers `lin1`, `lin2`, ... with an activation after each but the last.
 
-    Weights (out, in) and biases (out,) are drawn in float32 from torch's global generator, `lin1.weight` first, each
-    uniform within 1/sqrt(in) of 0: whatever the default dtype is, a seed gives R torch's weights.
+    Weights (out, in) and biases (out,) are drawn in float32 on the CPU from torch's global generator, `lin1.weight`
+    first, each uniform within 1/sqrt(in) of 0: whatever the default dtype and device, a seed gives R torch's weights.
 
     Arguments:
         in_features: width of the input, 1 or more.
@@ -58,10 +59,16 @@ class MLP(nn.Sequential):
         ]
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for i, (width_in, width_out) in enumerate(pairwise(widths), start=1):
-            layers[f"lin{i}"] = nn.Linear(width_in, width_out, dtype=torch.float32)
+            layers[f"lin{i}"] = nn.Linear(width_in, width_out, device="cpu", dtype=torch.float32)
             layers[f"act{i}"] = make_activation()
         del layers[f"act{len(widths) - 1}"]
         super().__init__(layers)
+
+    def __getitem__(self, index: Any) -> Any:
+        """The layer at a position, or for a slice an `nn.Sequential` of layers."""
+        if isinstance(index, slice):
+            return nn.Sequential(OrderedDict(list(self.named_children())[index]))
+        return super().__getitem__(index)
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
@@ -88,7 +95,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
 def _activation(activation: str | Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     if callable(activation):
         return activation
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(
             f"`activation` must be one of {', '.join(ACTIVATIONS)}; got {activation!r}."
             " For another, pass a callable that makes the module."

@@ -21,10 +21,10 @@ Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, T
 class _LibTorchOptimizer(torch.optim.Optimizer):
     """The step that the three optimisers share: one `_update` per parameter that has a gradient."""
 
-    def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
-        super().__init__(params, defaults)
-        for group in self.param_groups:
-            check_optimizer_arguments(group)
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of parameters with settings of its own, which are checked."""
+        super().add_param_group(param_group)
+        self.param_groups[-1].update(check_optimizer_arguments(self.param_groups[-1]))
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -67,21 +67,15 @@ class _AdamFamily(_LibTorchOptimizer):
         super().__init__(params, defaults)
 
     def _adam_step(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if not state:
-            state["step"] = 0
-            state["exp_avg"] = torch.zeros_like(parameter)
-            state["exp_avg_sq"] = torch.zeros_like(parameter)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = torch.zeros_like(parameter)
-        state["step"] += 1
+        step = state["step"] = int(state.get("step", 0)) + 1
         beta1, beta2 = group["betas"]
-        state["exp_avg"].mul_(beta1).add_(grad, alpha=1 - beta1)
-        second = state["exp_avg_sq"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        first = _kept(state, "exp_avg", parameter).mul_(beta1).add_(grad, alpha=1 - beta1)
+        second = _kept(state, "exp_avg_sq", parameter).mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         if group["amsgrad"]:
-            second = torch.maximum(state["max_exp_avg_sq"], second, out=state["max_exp_avg_sq"])
-        denominator = second.sqrt().div_(math.sqrt(1 - beta2 ** state["step"])).add_(group["eps"])
-        step_size = group["lr"] / (1 - beta1 ** state["step"])
-        parameter.addcdiv_(state["exp_avg"], denominator, value=-step_size)
+            largest = _kept(state, "max_exp_avg_sq", parameter)
+            second = torch.maximum(largest, second, out=largest)
+        denominator = second.sqrt().div_(math.sqrt(1 - beta2**step)).add_(group["eps"])
+        parameter.addcdiv_(first, denominator, value=-group["lr"] / (1 - beta1**step))
 
 
 class AdamW(_AdamFamily):
@@ -186,33 +180,38 @@ class RMSprop(_LibTorchOptimizer):
 
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         alpha = group["alpha"]
-        if not state:
-            kept = ["square_avg"] + ["grad_avg"] * group["centered"] + ["momentum_buffer"] * (group["momentum"] > 0)
-            state.update({name: torch.zeros_like(parameter) for name in kept})
         if group["weight_decay"] != 0:
             grad = grad.add(parameter, alpha=group["weight_decay"])
-        square = state["square_avg"].mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
+        square = _kept(state, "square_avg", parameter).mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
         if group["centered"]:
-            mean = state["grad_avg"].mul_(alpha).add_(grad, alpha=1 - alpha)
+            mean = _kept(state, "grad_avg", parameter).mul_(alpha).add_(grad, alpha=1 - alpha)
             square = square.addcmul(mean, mean, value=-1)
         average = square.sqrt().add_(group["eps"])
         if group["momentum"] > 0:
-            buffer = state["momentum_buffer"].mul_(group["momentum"]).addcdiv_(grad, average)
+            buffer = _kept(state, "momentum_buffer", parameter).mul_(group["momentum"]).addcdiv_(grad, average)
             parameter.add_(buffer, alpha=-group["lr"])
         else:
             parameter.addcdiv_(grad, average, value=-group["lr"])
 
 
-def check_optimizer_arguments(arguments: dict[str, Any]) -> None:
-    """Raise one clear error for the first learning rate, decay or other hyper-parameter that is out of range."""
-    for name in ("lr", "weight_decay", "eps", "momentum", "lr_decay"):
-        if name in arguments:
-            number(name, arguments[name], at_least=0)
-    if "alpha" in arguments:
-        number("alpha", arguments["alpha"], at_least=0, below=1)
-    if "betas" in arguments:
-        betas = arguments["betas"]
+def check_optimizer_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`arguments` with their learning rate, decay and the like as floats, or one clear error for the first bad one."""
+    checked = dict(arguments)
+    for name in checked.keys() & {"lr", "weight_decay", "eps", "momentum", "lr_decay"}:
+        checked[name] = number(name, checked[name], at_least=0)
+    if "alpha" in checked:
+        checked["alpha"] = number("alpha", checked["alpha"], at_least=0, below=1)
+    if "betas" in checked:
+        betas = checked["betas"]
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise TypeError(f"`betas` must be a pair of numbers; got {betas!r}. Pass (beta1, beta2).")
-        for name, beta in zip(("beta1", "beta2"), betas, strict=True):
-            number(name, beta, at_least=0, below=1)
+        checked["betas"] = tuple(number(f"beta{i}", beta, at_least=0, below=1) for i, beta in enumerate(betas, 1))
+    return checked
+
+
+def _kept(state: dict[str, Any], name: str, parameter: Tensor) -> Tensor:
+    """The running average `name` of a parameter, zero before the first step."""
+    if name not in state:
+        state[name] = torch.zeros_like(parameter)
+    kept: Tensor = state[name]
+    return kept

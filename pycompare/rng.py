@@ -114,7 +114,7 @@ class RRandom:
         Mirrors R's `sample(x, size, replace)` with Rejection sampling, including its hashed variant for more than 1e7.
         One difference: a sequence is always its elements, while R takes a vector of length one for a population 1..x.
         """
-        if np.ndim(x) == 0:
+        if getattr(x, "ndim", 0) == 0 and not isinstance(x, Sequence):
             population = whole_number("x", x, at_least=1, at_most=_LARGEST_POPULATION)
             return self._sample_int(population, size, replace)
         elements = np.asarray(x)
@@ -149,16 +149,16 @@ class RRandom:
 
     def _without_replacement(self, n: int, size: int) -> NDArray[np.int64]:
         """R's partial shuffle: a drawn element's place in the pool is taken by the last one."""
-        pool = list(range(1, n + 1))
+        moved: dict[int, int] = {}  # the pool is 1..n, but for these places
         drawn: list[int] = []
         while len(drawn) < size:
             bits = _bits_for(n)
             same_bits = n - (1 << bits >> 1)  # so many draws before one bit fewer suffices
             for candidate in self._random_bits(bits, min(same_bits, size - len(drawn))).tolist():
                 if candidate < n:
-                    drawn.append(pool[candidate])
+                    drawn.append(moved.get(candidate, candidate + 1))
                     n -= 1
-                    pool[candidate] = pool[n]
+                    moved[candidate] = moved.get(n, n + 1)
         return np.array(drawn, np.int64)
 
     def _without_duplicates(self, n: int, size: int) -> NDArray[np.int64]:

@@ -61,8 +61,10 @@ def optim_step(
     for name, point in (("x", x), ("y", y)):
         if not point.requires_grad:
             raise ValueError(f"`{name}` must require gradients; got {point!r}. Make it with requires_grad=True.")
-    value: Tensor = function(x, y)
-    value.backward()
+    lr, beta = number("lr", lr, at_least=0), number("beta", beta, at_least=0, below=1)
+    with torch.enable_grad():
+        value: Tensor = function(x, y)
+        value.backward()
     with torch.no_grad():
         for point, momentum in ((x, x_momentum), (y, y_momentum)):
             gradient = torch.zeros_like(point) if point.grad is None else point.grad
@@ -151,8 +153,10 @@ def optimize_rosenbrock(
         raise ValueError(
             f"`dtype` must be torch.float32 or torch.float64; got {dtype!r}. Use torch.float32 for R's bits."
         )
-    x, y = (torch.tensor(number("start", value), dtype=dtype, requires_grad=True) for value in _pair(start))
-    x_momentum, y_momentum = torch.zeros((), dtype=dtype), torch.zeros((), dtype=dtype)
+    x, y = (
+        torch.tensor(number("start", value), dtype=dtype, device="cpu", requires_grad=True) for value in _pair(start)
+    )
+    x_momentum, y_momentum = (torch.zeros_like(x, requires_grad=False) for _ in range(2))
 
     def state() -> list[float]:
         with torch.no_grad():

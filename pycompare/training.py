@@ -31,7 +31,7 @@ def train_loop(
     Arguments:
         network: maps the inputs of a batch to outputs. Its first parameter decides dtype and device of the batches.
         dl_train: batches (inputs, targets): a `DataLoader`, or any other iterable of pairs. A loader that has no
-            generator gets one of its own, so that drawing its workers' seed does not advance torch's global generator.
+            generator gets one of its own, so that shuffling and its workers' seed do not advance torch's global one.
         opt: optimises `network.parameters()`.
         loss: "mse", "l1", "huber", "smooth_l1", "cross_entropy", or a callable (outputs, targets) -> scalar tensor.
 
@@ -43,12 +43,13 @@ def train_loop(
     function = _loss_function(loss)
     network.train()
     losses = []
-    for x, y in _cast_batches(dl_train, _first_parameter(network)):
-        opt.zero_grad()
-        value = function(network(x), y)
-        value.backward()
-        opt.step()
-        losses.append(value.detach())
+    with torch.enable_grad():
+        for x, y in _cast_batches(dl_train, _first_parameter(network)):
+            opt.zero_grad()
+            value = function(network(x), y)
+            value.backward()
+            opt.step()
+            losses.append(value.detach())
     return _mean_loss(_stacked(losses), loss)
 
 
@@ -118,8 +119,8 @@ def train_epochs(
 ) -> Iterator[dict[str, float]]:
     """Train `network` in place and yield a row of `train_valid`'s frame after each epoch. Trusts its arguments."""
     like = _first_parameter(network)
-    dl_train = _batches(ds_train, batch_size, like)
-    dl_valid = _batches(ds_valid, batch_size, like)
+    dl_train = _batches("ds_train", ds_train, batch_size, like)
+    dl_valid = _batches("ds_valid", ds_valid, batch_size, like)
     for epoch in range(1, epochs + 1):
         row = {"epoch": epoch, "train_loss": train_loop(network, dl_train, opt, loss=loss)}
         losses, sizes = _validation_losses(network, dl_valid, loss)
@@ -140,16 +141,18 @@ def make_optimizer(
             f"`{unknown[0]}` must be an argument of the optimizer; {optimizer!r} does not take it."
             f" It takes {', '.join(list(inspect.signature(factory).parameters)[1:])}."
         )
-    check_optimizer_arguments(arguments)
     _first_parameter(network)
-    return factory(network.parameters(), **arguments)
+    opt = factory(network.parameters(), **check_optimizer_arguments(arguments))
+    if not isinstance(opt, torch.optim.Optimizer):
+        raise TypeError(f"`optimizer` must make a torch.optim.Optimizer; got {opt!r}. Return one from the callable.")
+    return opt
 
 
 def optimizer_factory(optimizer: str | OptimizerFactory) -> OptimizerFactory:
     """The callable that `optimizer`, a name or a factory itself, stands for."""
     if callable(optimizer):
         return optimizer
-    if optimizer not in _OPTIMIZERS:
+    if not isinstance(optimizer, str) or optimizer not in _OPTIMIZERS:
         raise ValueError(
             f"`optimizer` must be one of {', '.join(_OPTIMIZERS)}; got {optimizer!r}."
             " For another, pass a callable such as torch.optim.NAdam."
@@ -170,9 +173,11 @@ def check_loss(loss: str | LossFunction) -> str | LossFunction:
 
 
 def _loss_function(loss: str | LossFunction) -> LossFunction:
+    if loss in _ELEMENTWISE or isinstance(loss, _ELEMENTWISE_MODULES):
+        return _same_shape(loss)
     if callable(loss):
-        return loss
-    if loss not in _LOSSES:
+        return _scalar(loss)
+    if not isinstance(loss, str) or loss not in _LOSSES:
         raise ValueError(
             f"`loss` must be one of {', '.join(_LOSSES)}; got {loss!r}."
             " For another, pass a callable (outputs, targets) -> scalar tensor."
@@ -189,7 +194,19 @@ def _same_shape(function: LossFunction) -> LossFunction:
                 f"`network` must return outputs of the targets' shape {tuple(targets.shape)};"
                 f" got {tuple(outputs.shape)}. Change the network's last layer, or reshape the targets."
             )
-        return function(outputs, targets)
+        return function(outputs, targets.to(outputs.dtype))
+
+    return checked
+
+
+def _scalar(function: LossFunction) -> LossFunction:
+    """`function`, refusing what is not one number."""
+
+    def checked(outputs: Tensor, targets: Tensor) -> Tensor:
+        value = function(outputs, targets)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise ValueError(f"`loss` must return a scalar tensor; got {value!r}. Reduce it, as by .mean().")
+        return value.reshape(())
 
     return checked
 
@@ -244,7 +261,11 @@ def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     return float(mean)
 
 
-def _batches(dataset: Dataset[Any], batch_size: int, like: Tensor) -> Batches:
+def _batches(name: str, dataset: Dataset[Any], batch_size: int, like: Tensor) -> Batches:
+    rows = len(dataset)  # type: ignore[arg-type]
+    if rows == 0:
+        raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
+    batch_size = min(batch_size, rows)
     tensors = _whole_tensors(dataset)
     if tensors is None:
         return DataLoader(dataset, batch_size)
@@ -256,16 +277,29 @@ def _whole_tensors(dataset: Dataset[Any]) -> tuple[Tensor, ...] | None:
     """The tensors behind a plain `TensorDataset`, or a `Subset` of one; None for datasets with a mind of their own."""
     if type(dataset) is TensorDataset:
         return dataset.tensors
-    if type(dataset) is Subset and (tensors := _whole_tensors(dataset.dataset)) is not None:
-        return tuple(tensor[torch.as_tensor(dataset.indices)] for tensor in tensors)
+    if type(dataset) is Subset and all(type(i) is int for i in dataset.indices):
+        tensors = _whole_tensors(dataset.dataset)
+        return tensors and tuple(tensor[list(dataset.indices)] for tensor in tensors)
     return None
 
 
 def _cast_batches(batches: Batches, like: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    if isinstance(batches, DataLoader) and batches.generator is None:
-        batches.generator = torch.default_generator.clone_state()
-    for x, y in batches:
-        yield _cast(x, like), _cast(y, like)
+    if isinstance(batches, DataLoader):
+        _give_generator(batches)
+    for batch in batches:
+        if len(batch) != 2:
+            raise ValueError(f"A batch must be a pair (inputs, targets); got {len(batch)} items. Change the dataset.")
+        x, y = batch
+        yield _cast(torch.as_tensor(x), like), _cast(torch.as_tensor(y), like)
+
+
+def _give_generator(loader: DataLoader[Any]) -> None:
+    """Let a loader, and its sampler, draw from a generator of its own where it has none."""
+    if loader.generator is None:
+        loader.generator = torch.default_generator.clone_state()
+    sampler: Any = loader.sampler
+    if getattr(sampler, "generator", loader.generator) is None:
+        sampler.generator = loader.generator
 
 
 def _cast(tensor: Tensor, like: Tensor) -> Tensor:
@@ -280,6 +314,8 @@ def _first_parameter(network: nn.Module) -> Tensor:
     return parameter
 
 
+_ELEMENTWISE = (F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss)
+_ELEMENTWISE_MODULES = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss)
 _LOSSES: dict[str, LossFunction] = {
     "mse": _same_shape(F.mse_loss),
     "l1": _same_shape(F.l1_loss),

@@ -108,7 +108,7 @@ def test_float64_starts_from_the_float32_weights() -> None:
     _compare(lr=[0.0], weight_decay=0.0, network=network, dtype="float64")
     with torch_manual_seed(123):
         expected = MLP(2)
-    for ours, theirs in zip(made[0].parameters(), expected.parameters(), strict=True):
+    for ours, theirs in zip(made[-1].parameters(), expected.parameters(), strict=True):
         assert ours.dtype == torch.float64
         assert torch.equal(ours, theirs.double())
 
@@ -123,7 +123,7 @@ def test_the_default_network_has_the_data_s_width(
     seen = []
     monkeypatch.setattr(MLP, "__init__", _spy(MLP.__init__, seen))
     compare_configs(epochs=1, lr=[0.01], **arguments)
-    assert seen == [(width[0], width[1])]
+    assert set(seen) == {width}
 
 
 def _spy(init: Callable[..., None], seen: list[tuple[int, int]]) -> Callable[..., None]:
@@ -201,11 +201,18 @@ def _no_run(*_: Any, **__: Any) -> None:
         ({}, ValueError, "Exactly one of `batch_size`, .* must be a list; got none. Give one"),
         ({"lr": [0.1], "beta1": [0.9]}, ValueError, "must be a list; got `lr` and `beta1`"),
         ({"lr": []}, ValueError, r"`lr` must be a one-dimensional list with at least one value; got \[\]"),
-        ({"lr": [[0.1, 0.2]]}, ValueError, "`lr` must be a one-dimensional list"),
+        ({"lr": np.ones((1, 2))}, ValueError, "`lr` must be a one-dimensional list"),
         ({"lr": ["0.1", "0.2"]}, TypeError, "`lr` must be a number; got '0.1'"),
         ({"lr": [True, False]}, TypeError, "`lr` must be a number; got True"),
         ({"lr": {0.1, 0.2}, "beta1": [0.5]}, TypeError, "`lr` must be a number; got {0"),
         ({"lr": [0.1, 0.2, 0.1]}, ValueError, "`lr` must hold distinct values; got `lr = 0.1` more than once"),
+        ({"lr": "0.1,0.2"}, TypeError, "`lr` must be a number; got '0.1,0.2'"),
+        ({"lr": [[0.1], [0.1, 0.2]]}, TypeError, r"`lr` must be a number; got \[0.1\]"),
+        ({"lr": [-0.0, 0.0]}, ValueError, "`lr` must hold distinct values; got `lr = 0`"),
+        ({"epochs": [1, 2]}, TypeError, r"`epochs` must be a whole number; got \[1, 2\]"),
+        ({"lr": [0.1], "device": "meta"}, ValueError, "`device` must be usable here; got 'meta'"),
+        ({"lr": [0.1], "device": 3.5}, ValueError, "`device` must be usable here; got 3.5"),
+        ({"lr": [0.1], "dtype": np.ones(2)}, ValueError, "`dtype` must be one of float32, float64"),
         ({"lr": [0.1], "epochs": [1, 2]}, TypeError, r"`epochs` must be a whole number; got \[1, 2\]"),
         ({"lr": [0.1], "epochs": 0}, ValueError, "`epochs` must be at least 1; got 0"),
         ({"lr": [0.1, -0.1]}, ValueError, "`lr` must be at least 0; got -0.1"),
@@ -241,6 +248,22 @@ def test_a_network_is_needed_for_rows_that_are_no_vectors() -> None:
         compare_configs(lr=[0.1], data=split)
     network = lambda: nn.Sequential(nn.Flatten(), nn.Linear(4, 1))  # noqa: E731
     assert len(compare_configs(epochs=1, lr=[0.1], data=split, network=network).data) == 1
+
+
+def test_a_network_that_is_not_fresh_is_refused() -> None:
+    with torch_manual_seed(1):
+        same = MLP(2)
+    with pytest.raises(
+        ValueError, match=r"`network` must make a fresh network each time; .* returns the same parameters"
+    ):
+        _compare(lr=[0.1, 0.2], network=lambda: same)
+    with pytest.raises(TypeError, match=r"`network` must make a torch.nn.Module; got None"):
+        _compare(lr=[0.1, 0.2], network=lambda: None)
+
+
+def test_an_infinite_loss_is_a_divergence() -> None:
+    frame = _compare(lr=[0.1], loss=lambda outputs, _: outputs.sum() * 0 + math.inf).data
+    assert frame[["train_loss", "valid_loss"]].isna().all(axis=None)
 
 
 def test_a_network_that_would_broadcast_is_refused() -> None:

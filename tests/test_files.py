@@ -19,11 +19,19 @@ def _save(folder: Path) -> list[Path]:
 def test_a_folder_that_cannot_be_written_is_one_clear_error(place: str, tmp_path: Path) -> None:
     (tmp_path / "file.txt").write_text("")
     with pytest.raises(ValueError, match=r"`folder` must be a folder that can be written; got .*Name another"):
-        files.writable_folder(tmp_path / place)
+        files.check_writable(tmp_path / place)
 
 
-def test_asking_whether_a_folder_can_be_written_leaves_nothing_in_it(tmp_path: Path) -> None:
-    assert list(files.writable_folder(tmp_path / "new").iterdir()) == []
+def test_asking_whether_a_folder_can_be_written_leaves_nothing(tmp_path: Path) -> None:
+    files.check_writable(tmp_path / "new" / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "result.csv").mkdir()
+    with pytest.raises(ValueError, match=r"`folder` must be a folder that can be written; got .*Is a directory"):
+        _save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.csv"]
 
 
 def test_an_interrupt_while_writing_keeps_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,19 @@ def test_weights_are_drawn_in_float32_whatever_the_default_dtype() -> None:
         assert torch.equal(ours, theirs)
 
 
+def test_weights_are_drawn_on_the_cpu_whatever_the_default_device() -> None:
+    with torch.device("meta"):
+        assert MLP(4).lin1.weight.device.type == "cpu"
+    torch.manual_seed(20240215)
+
+
+def test_a_slice_of_layers_is_a_network() -> None:
+    with torch_manual_seed(1):
+        network = MLP(4)
+    x = torch.ones(2, 4)
+    assert torch.equal(network[2:](network[:2](x)), network(x))
+
+
 def test_activations_by_name() -> None:
     with torch_manual_seed(1):
         kinds = [type(MLP(1, (1,), activation=name)[1]).__name__ for name in ("relu", "tanh", "leaky_relu", "gelu")]
@@ -49,6 +62,7 @@ def test_activations_by_name() -> None:
         (lambda: MLP(0), ValueError, "`in_features` must be at least 1; got 0"),
         (lambda: MLP(4, hidden=(5, 2.5)), ValueError, "`hidden` must be a whole number; got 2.5"),
         (lambda: MLP(4, out_features="1"), TypeError, "`out_features` must be a whole number; got '1'"),
+        (lambda: MLP(4, activation=[]), ValueError, r"`activation` must be one of relu, .*; got \[\]"),
         (lambda: MLP(4, activation="swish"), ValueError, "`activation` must be one of relu, .*; got 'swish'"),
         (lambda: trunc_normal_(torch.empty(2), std=0), ValueError, "`std` must be greater than 0"),
     ],

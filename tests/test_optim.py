@@ -92,6 +92,31 @@ def test_parameter_groups_have_their_own_settings(network: nn.Linear) -> None:
     assert torch.equal(network.bias, twin.bias)
 
 
+def test_an_added_group_is_checked(network: nn.Linear) -> None:
+    opt = AdamW([network.weight])
+    with pytest.raises(ValueError, match="`lr` must be at least 0; got -5"):
+        opt.add_param_group({"params": [network.bias], "lr": -5})
+
+
+def test_amsgrad_and_momentum_may_be_switched_on_later(network: nn.Linear) -> None:
+    for opt, setting in (
+        (AdamW(network.parameters()), {"amsgrad": True}),
+        (RMSprop(network.parameters()), {"momentum": 0.5}),
+    ):
+        _steps(network, opt, 1)
+        opt.param_groups[0].update(setting)
+        assert torch.isfinite(_steps(network, opt, 2)).all()
+
+
+def test_a_state_of_pytorch_s_own_is_taken_over(network: nn.Linear) -> None:
+    stock = torch.optim.AdamW(network.parameters())
+    _steps(network, stock, 3)
+    ours = AdamW(network.parameters())
+    ours.load_state_dict(stock.state_dict())
+    _steps(network, ours, 1)
+    assert ours.state[network.weight]["step"] == 4
+
+
 def test_a_scheduler_changes_the_learning_rate(network: nn.Linear) -> None:
     opt = AdamW(network.parameters(), lr=0.1)
     scheduler = torch.optim.lr_scheduler.StepLR(opt, step_size=1, gamma=0.5)

@@ -127,6 +127,16 @@ def test_quantile_in_the_far_tail_has_r_bits() -> None:
     assert standard_normal_quantile([1e-300, 1e-20, 1e-11, 0.075, 1 - 1e-12]).tolist() == expected
 
 
+# In R: set.seed(1); c(sample(1e7, 3), sample(10000001, 2), sample(10000001, 5000001)[c(1, 5e6)])
+AROUND_HASHING = [856018, 1343338, 4835079, 4732495, 6841049, 7168485, 7915174]
+
+
+def test_samples_where_r_begins_to_hash() -> None:
+    rng = RRandom(1)
+    plain, hashed, half = rng.sample(10**7, 3), rng.sample(10**7 + 1, 2), rng.sample(10**7 + 1, 5_000_001)
+    assert [*plain, *hashed, half[0], half[4_999_999]] == AROUND_HASHING
+
+
 def test_degenerate_distributions_draw_nothing() -> None:
     rng = RRandom(5)
     assert rng.runif(3, 2, 2).tolist() == [2, 2, 2]

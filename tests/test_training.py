@@ -144,10 +144,45 @@ def test_dropout_alone_advances_torch_s_generator() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_user_s_loader_does_not_advance_torch_s_generator(workers: int) -> None:
+class Reversed(TensorDataset):
+    def __getitem__(self, i: int) -> tuple[Tensor, ...]:
+        return super().__getitem__(len(self) - 1 - i)
+
+
+def test_a_dataset_with_a_mind_of_its_own_is_asked_for_its_rows() -> None:
+    with torch_manual_seed(5):
+        expected = _train(TensorDataset(*(tensor.flip(0) for tensor in SMALL.tensors)), MLP(4))
+    with torch_manual_seed(5):
+        pd.testing.assert_frame_equal(_train(Reversed(*SMALL.tensors), MLP(4)), expected, check_exact=True)
+
+
+@pytest.mark.parametrize("indices", [np.arange(50, dtype=np.uint8), [np.int64(i) for i in range(50)], torch.arange(50)])
+def test_a_subset_is_the_rows_that_its_indices_name(indices: Any) -> None:
+    with torch_manual_seed(5):
+        expected = _train(TensorDataset(*(tensor[:50] for tensor in SMALL.tensors)), MLP(4))
+    with torch_manual_seed(5):
+        pd.testing.assert_frame_equal(_train(Subset(SMALL, indices), MLP(4)), expected, check_exact=True)
+
+
+def test_whole_number_targets_are_cast() -> None:
+    x, y = torch.ones(6, 4), torch.arange(6).reshape(6, 1)
+    with torch_manual_seed(5):
+        expected = _train(TensorDataset(x, y.float()), MLP(4), loss="huber")
+    with torch_manual_seed(5):
+        pd.testing.assert_frame_equal(_train(TensorDataset(x, y), MLP(4), loss="huber"), expected, check_exact=True)
+
+
+def test_batches_may_be_arrays_and_gradients_switched_off() -> None:
     network = MLP(4)
-    loader = DataLoader(SMALL, 16, num_workers=workers)
+    batch = tuple(tensor.numpy() for tensor in SMALL.tensors)
+    with torch.no_grad():
+        assert train_loop(copy.deepcopy(network), [batch], AdamW(network.parameters())) > 0
+
+
+@pytest.mark.parametrize("arguments", [{}, {"num_workers": 1}, {"shuffle": True}, {"shuffle": True, "num_workers": 1}])
+def test_a_user_s_loader_does_not_advance_torch_s_generator(arguments: dict[str, Any]) -> None:
+    network = MLP(4)
+    loader = DataLoader(SMALL, 16, **arguments)
     before = torch.get_rng_state()
     train_loop(network, loader, AdamW(network.parameters()))
     valid_loop(network, loader)
@@ -193,10 +228,17 @@ def test_an_optimizer_may_be_a_factory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "mean"), [([1.0, 2.0, 4.0], 7 / 3), ([1.0, math.inf], math.inf), ([0.1] * 10, 0.1), ([1e308] * 4, 1e308)]
+    ("values", "mean"),
+    [
+        ([1.0, 2.0, 4.0], 7 / 3),
+        ([1.0, math.inf], math.inf),
+        ([0.1] * 10, 0.1),
+        ([1e308] * 4, 1e308),
+        ([1e19, 1.0, -1e19], 2 / 3),
+    ],
 )
 def test_r_s_mean(values: list[float], mean: float) -> None:
-    """As in R: mean(c(1, 2, 4)), mean(c(1, Inf)), mean(rep(0.1, 10)), mean(rep(1e308, 4))."""
+    """What R's mean() gives; the last sum needs its long double, and its second pass."""
     assert _r_mean(np.array(values)) == mean
 
 
@@ -221,6 +263,18 @@ def _run(network: Callable[[], nn.Module] = lambda: MLP(4), **arguments: Any) ->
         (lambda: _run(optimizer="lion"), ValueError, "`optimizer` must be one of adamw, .*; got 'lion'"),
         (lambda: _run(loss="mae"), ValueError, "`loss` must be one of mse, .*; got 'mae'"),
         (lambda: _run(_wide_network), ValueError, r"`network` must return outputs of the targets' shape \(16, 1\)"),
+        (lambda: _run(_wide_network, loss=nn.MSELoss()), ValueError, "`network` must return outputs of the targets'"),
+        (lambda: _run(_wide_network, loss=F.l1_loss), ValueError, "`network` must return outputs of the targets'"),
+        (lambda: _run(loss=lambda a, b: a - b), ValueError, "`loss` must return a scalar tensor; got tensor"),
+        (lambda: _run(loss=lambda a, b: 1.0), ValueError, "`loss` must return a scalar tensor; got 1.0"),
+        (lambda: _run(optimizer=lambda p: None), TypeError, "`optimizer` must make a torch.optim.Optimizer; got None"),
+        (lambda: _run(optimizer=[]), ValueError, r"`optimizer` must be one of .*; got \[\]"),
+        (lambda: valid_loop(MLP(4), [SMALL.tensors * 2]), ValueError, "A batch must be a pair .*; got 4 items"),
+        (
+            lambda: train_valid(MLP(4), SMALL, TensorDataset(*(t[:0] for t in SMALL.tensors)), 1, 16),
+            ValueError,
+            "`ds_valid` must have at least one row",
+        ),
         (lambda: _run(nn.ReLU), ValueError, "`network` must have parameters to train"),
         (lambda: _run(loss="cross_entropy"), ValueError, "`targets` must be class indices from 0 to 0; got"),
         (lambda: valid_loop(MLP(4), []), ValueError, "`dl_valid` must have at least one batch"),
