@@ -1,0 +1,79 @@
+# A module is a function that carries an environment, `self`; parameters and modules assigned to
+# `self$name` are registered in the order of assignment.
+
+#' A function that makes modules: `initialize` sets up `self`, `forward` is the call.
+nn_module <- function(classname = NULL, initialize, forward) {
+  function(...) {
+    self <- new.env(parent = emptyenv())
+    class(self) <- "nn_Module"
+    bind_self(initialize, self)(...)
+    self$forward <- bind_self(forward, self)
+    structure(
+      function(...) self$forward(...),
+      class = c(classname, "nn_module"), module = self
+    )
+  }
+}
+
+#' `method` with `self` in its scope.
+bind_self <- function(method, self) {
+  environment(method) <- list2env(list(self = self), parent = environment(method))
+  method
+}
+
+#' Marks a tensor as followed and as a parameter.
+nn_parameter <- function(x) {
+  x[["requires_grad"]] <- TRUE
+  class(x) <- c("torch_tensor", "nn_parameter")
+  x
+}
+
+#' Assigns in `initialize`, and registers parameters and modules.
+`$<-.nn_Module` <- function(x, name, value) {
+  x[[name]] <- value
+  if (inherits(value, c("nn_module", "nn_parameter"))) {
+    x[["registered"]] <- unique(c(x[["registered"]], name))
+  }
+  invisible(x)
+}
+
+# The stand-in has no module that acts differently in training, so both only mark the state.
+module_methods <- list(
+  parameters = function(self) collect_parameters(self),
+  train = function(self) function() invisible(self[["training"]] <- TRUE),
+  eval = function(self) function() invisible(self[["training"]] <- FALSE)
+)
+
+#' A method or a member of a module.
+`$.nn_module` <- function(x, name) {
+  self <- attr(x, "module")
+  method <- module_methods[[name]]
+  if (is.null(method)) self[[name]] else method(self)
+}
+
+#' The parameters of a module and of its modules, named like "lin1.weight".
+collect_parameters <- function(self) {
+  parameters <- list()
+  for (name in self[["registered"]]) {
+    member <- self[[name]]
+    if (inherits(member, "nn_parameter")) {
+      parameters[[name]] <- member
+    } else {
+      found <- member$parameters
+      parameters[paste0(name, ".", names(found))] <- found
+    }
+  }
+  parameters
+}
+
+nn_linear <- nn_module(
+  "nn_linear",
+  initialize = function(in_features, out_features) {
+    self$weight <- nn_parameter(torch_empty(out_features, in_features))
+    self$bias <- nn_parameter(torch_empty(out_features))
+    nn_init_kaiming_uniform_(self$weight, a = sqrt(5))
+    bound <- 1 / sqrt(in_features)
+    nn_init_uniform_(self$bias, -bound, bound)
+  },
+  forward = function(input) nnf_linear(input, self$weight, self$bias)
+)

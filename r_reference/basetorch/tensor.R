@@ -1,0 +1,94 @@
+# A tensor is an environment, so that it can be changed in place: `value` (a vector or a matrix),
+# `requires_grad`, `gradient`, and for results `parents` and `pullback` (see autograd.R). Inside the
+# stand-in its fields are read with [[, which does not go through `$.torch_tensor`.
+# Every tensor is a true double: dtypes are accepted and ignored, and a scalar on the left of a
+# double tensor keeps its 53 bits, where R torch rounds it to float32.
+
+#' A tensor with a `value` that is a double vector or matrix.
+new_tensor <- function(value, requires_grad = FALSE) {
+  self <- new.env(parent = emptyenv())
+  self$value <- value
+  self$requires_grad <- requires_grad
+  self$id <- autograd$count <- autograd$count + 1
+  class(self) <- "torch_tensor"
+  self
+}
+
+is_torch_tensor <- function(x) inherits(x, "torch_tensor")
+
+#' A tensor of R's numbers.
+torch_tensor <- function(data, dtype = NULL, requires_grad = FALSE) {
+  storage.mode(data) <- "double"
+  new_tensor(data, requires_grad)
+}
+
+torch_double <- function() "double"
+
+torch_float <- function() "float"
+
+#' A tensor of `value` with the sizes `...`.
+filled <- function(value, ...) {
+  shape <- c(...)
+  new_tensor(if (length(shape) == 2) matrix(value, shape[1], shape[2]) else rep(value, shape))
+}
+
+torch_empty <- function(...) filled(0, ...)
+
+torch_ones <- function(...) filled(1, ...)
+
+#' A tensor's vector or matrix.
+as_array <- function(x) x[["value"]]
+
+#' The number or array behind a tensor or a number.
+value_of <- function(x) if (is_torch_tensor(x)) x[["value"]] else x
+
+#' Sets the value of `self` in place. Like torch it refuses to change a parameter that is followed.
+set_value <- function(self, value) {
+  if (autograd$enabled && self[["requires_grad"]] && is.null(self[["pullback"]])) {
+    stop("A tensor that requires a gradient must be changed in place inside with_no_grad().")
+  }
+  self[["value"]] <- value
+  invisible(self)
+}
+
+tensor_methods <- list(
+  item = function(self) self[["value"]][[1]],
+  detach = function(self) new_tensor(self[["value"]]),
+  backward = function(self) backward(self),
+  zero_ = function(self) set_value(self, fill_like(self[["value"]], 0)),
+  add_ = function(self, other) set_value(self, self[["value"]] + value_of(other)),
+  sub_ = function(self, other) set_value(self, self[["value"]] - value_of(other)),
+  mul_ = function(self, other) set_value(self, self[["value"]] * value_of(other))
+)
+
+tensor_fields <- list(
+  grad = function(self) self[["gradient"]],
+  requires_grad = function(self) self[["requires_grad"]],
+  shape = function(self) shape_of(self[["value"]])
+)
+
+#' The sizes of a vector or matrix.
+shape_of <- function(value) if (is.null(dim(value))) length(value) else dim(value)
+
+#' `numbers`, one or as many as `value` has, in the shape of `value`.
+fill_like <- function(value, numbers) {
+  value[] <- numbers
+  value
+}
+
+#' A field or method of `tensor_fields` and `tensor_methods`.
+`$.torch_tensor` <- function(x, name) {
+  if (!is.null(field <- tensor_fields[[name]])) return(field(x))
+  method <- tensor_methods[[name]]
+  if (is.null(method)) {
+    known <- paste(c(names(tensor_fields), names(tensor_methods)), collapse = ", ")
+    stop("A basetorch tensor's member must be one of ", known, "; got ", name, ".")
+  }
+  function(...) method(x, ...)
+}
+
+print.torch_tensor <- function(x, ...) {
+  cat("basetorch tensor\n")
+  print(x[["value"]])
+  invisible(x)
+}
