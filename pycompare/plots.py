@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -15,6 +15,8 @@ from matplotlib.colors import to_hex
 
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
+_SIDE_COLORS = {"left": "#7fbfd4", "right": "#14375e", "distance": "#b5482f"}
+_SIDE_SIZES = {"left": 2.0, "right": 0.6, "distance": 0.6}
 _X_RANGE, _Y_RANGE, _GRID = (-2.0, 2.0), (-1.0, 3.0), 400
 CONTOUR_BREAKS = np.concatenate(
     [np.arange(0, 20) / 10, np.arange(2, 20), np.arange(20, 200, 10), np.arange(200, 2001, 200)]
@@ -115,6 +117,40 @@ def plot_trajectory(
             shape="",
             caption=_departure(data),
         )
+    )
+
+
+def plot_parity(data: pd.DataFrame, *, step: str, by: Sequence[str] = ()) -> p9.ggplot:
+    """Both sides of every compared column over `step`, and below them their distance in ulps.
+
+    Arguments:
+        data: the `data` of a `pycompare.parity.ParityReport`.
+        step: the column on the horizontal axis.
+        by: columns that tell apart the runs in `data`, each a line of its own.
+    """
+    curves = data.melt(
+        id_vars=[*by, step, "column"], value_vars=["left", "right", "ulps"], var_name="side", value_name="number"
+    )
+    distance = curves["side"] == "ulps"
+    panels = curves["column"].where(~distance, "distance of " + curves["column"] + " in ulps")
+    names = data["column"].unique()
+    order = [*names, *(f"distance of {name} in ulps" for name in names)]
+    curves = curves.assign(
+        side=pd.Categorical(curves["side"].where(~distance, "distance"), categories=list(_SIDE_COLORS)),
+        panel=pd.Categorical(panels, categories=order),
+        line=curves[[*by, "side"]].astype(str).agg(" ".join, axis=1),
+    )
+    alone = curves.groupby(["panel", "line"], observed=True)[step].transform("size") == 1
+    return (
+        p9.ggplot(curves, p9.aes(step, "number", color="side", size="side", group="line"))
+        + p9.geom_line(data=curves[~alone], na_rm=True)
+        + p9.geom_point(data=curves[alone], na_rm=True)
+        + p9.facet_wrap("panel", scales="free_y", ncol=len(names))
+        + p9.scale_color_manual(values=_SIDE_COLORS)  # the left side shows as a rim of the right one
+        + p9.scale_size_manual(values=_SIDE_SIZES)
+        + p9.labs(x=step, y="", color="", size="")
+        + p9.theme_bw()
+        + p9.theme(figure_size=(2 + 2.8 * len(names), 5), panel_grid_minor=p9.element_blank())
     )
 
 

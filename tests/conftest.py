@@ -7,7 +7,6 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -23,14 +22,9 @@ RECORDED = Path(__file__).parent / "recorded"
 FROZEN = Path(__file__).parent / "frozen"
 LANE = mkl_lane()
 
-# Another MKL branch moved the recorded course curves by up to 1e-3 relative after 30 epochs; twice that is held.
-OTHER_LANE_RTOL = 2e-3
-
 
 def pytest_report_header() -> str:
-    return (
-        f"lane: {LANE} (recorded: matrix products have the recording's bits; other: within {OTHER_LANE_RTOL} of them)"
-    )
+    return f"lane: {LANE} (recorded: matrix products have the recording's bits; other: curves within 2e-3 of them)"
 
 
 def recorded(name: str) -> pd.DataFrame:
@@ -39,16 +33,6 @@ def recorded(name: str) -> pd.DataFrame:
     content = (RECORDED / name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == expected, f"{name} is not the recorded file"
     return pd.read_csv(RECORDED / name)
-
-
-def assert_recorded(ours: Any, theirs: Any, rtol: float = OTHER_LANE_RTOL, atol: float = 0.0) -> None:
-    """Equal in every bit in the recording's lane, within a tolerance in the other."""
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    assert ours.shape == theirs.shape
-    if LANE == "recorded":
-        assert np.array_equal(ours, theirs), f"first difference at {np.flatnonzero(ours != theirs)[0]}"
-    else:
-        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,7 @@
-"""How near Python comes to R: which bits this machine can reproduce."""
+"""Is it the same as R? R in a process of its own, how far apart two trajectories are, and what a machine reproduces.
+
+Public names load when first used: `RSession` brings pandas, `mkl_lane` torch; the pytest plugin neither.
+"""
 
 import lazy_loader
 

@@ -1,0 +1,3 @@
+"""The example is a project of its own; tests/parity/test_example.py runs a copy of it."""
+
+collect_ignore = ["example"]

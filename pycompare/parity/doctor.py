@@ -1,0 +1,72 @@
+"""What this machine has for parity with R, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+import pandas as pd
+
+from pycompare.parity.lane import mkl_lane
+from pycompare.parity.session import RSession, RUnavailable
+
+_R_PACKAGES = ("torch", "mlbench", "ggplot2", "jsonlite", "testthat")
+# Prints R's version and those of packages, a line each. R torch without its libraries is not yet installed.
+_PRINT_VERSIONS = """
+version <- function(package) {
+  there <- requireNamespace(package, quietly = TRUE) && (package != "torch" || torch::torch_is_installed())
+  if (there) as.character(packageVersion(package)) else ""
+}
+writeLines(c(as.character(getRversion()), vapply(commandArgs(trailingOnly = TRUE), version, "")))
+"""
+_DEBIAN_OR_R = 'Debian: apt-get install r-cran-{0}; elsewhere in R: install.packages("{0}")'
+_REMEDIES = {
+    "rpy2": "pip install 'pycompare-rtorch[r]'",
+    "R": "install R; Debian: apt-get install r-base-core r-base-dev",
+    "R torch": 'in R: install.packages("torch"); torch::install_torch(); until then its stand-in is used',
+    "mlbench": _DEBIAN_OR_R.format("mlbench"),
+    "ggplot2": _DEBIAN_OR_R.format("ggplot2"),
+    "jsonlite": _DEBIAN_OR_R.format("jsonlite") + "; only to record trajectories anew",
+    "testthat": _DEBIAN_OR_R.format("testthat") + "; only to test the exercises in R",
+}
+
+
+def diagnose() -> pd.DataFrame:
+    """One row for each thing that parity needs: name, version ("missing" where it is not there), and the remedy."""
+    found = {
+        "Python": platform.python_version(),
+        "pycompare": version("pycompare-rtorch"),
+        "torch": version("torch"),
+        "MKL lane": mkl_lane(),
+        "rpy2": _installed("rpy2"),
+    } | _r_versions()
+    rows = [(name, value or "missing", "" if value else _REMEDIES[name]) for name, value in found.items()]
+    return pd.DataFrame([*rows, _session_row()], columns=["name", "version", "remedy"])
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+def _r_versions() -> dict[str, str]:
+    """The versions that R itself prints, which needs no rpy2."""
+    names = ["R", *("R torch" if package == "torch" else package for package in _R_PACKAGES)]
+    rscript = shutil.which("Rscript")
+    if rscript is None:
+        return dict.fromkeys(names, "")
+    command = [rscript, "--vanilla", "-e", _PRINT_VERSIONS, *_R_PACKAGES]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return dict(zip(names, printed.splitlines(), strict=True))
+
+
+def _session_row() -> tuple[str, str, str]:
+    try:
+        RSession(backend=None).close()
+    except RUnavailable as error:
+        return "RSession", "does not start", str(error)
+    return "RSession", "starts", ""

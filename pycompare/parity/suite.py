@@ -1,0 +1,272 @@
+"""Every ported function on both sides, R's and ours: what `pycompare parity` runs.
+
+A table of `r_reference/record.R` is compared in up to two lanes: with its recording, made with real R torch, and with
+live R, which has R torch or, for want of it, its stand-in in double precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pycompare.parity import tables
+from pycompare.parity.compare import Budget, ParityReport, compare_trajectories
+from pycompare.parity.lane import mkl_lane
+from pycompare.parity.session import RSession, RUnavailable, reference_folder
+
+Lane = Literal["recorded R torch", "live R torch", "live R with the stand-in"]
+LANES: dict[str, Lane] = {  # by the name that --lane takes; for live R it is the RSession's backend
+    "recorded": "recorded R torch",
+    "torch": "live R torch",
+    "basetorch": "live R with the stand-in",
+}
+
+SAME_BITS = Budget(why="the same operations in the same order")
+OTHER_KERNELS = Budget(rtol=2e-3, why="another MKL branch moved the course curves by up to 1e-3 relative")
+IN_DOUBLE = Budget(rtol=1e-12, why="sums of products in another order moved double curves by up to 1.7e-13 relative")
+_MOST_CURVES = 30
+SEEDS, SIZES = (-1, 0, 123, 2**31 - 1), (1, 10, 1000)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that both sides compute.
+
+    Attributes:
+        name: the recorded file without its ending; R's function is `record_<name>`.
+        functions: the ported functions behind it, by R's names.
+        on: the columns that name a row, the step last.
+        ours: computes it as R torch does, at the recording's length or at that of `live`.
+        in_double: its arguments to compute it as the stand-in does.
+        live: the arguments of both sides in a live run, where a shorter one suffices.
+        kernels: what is allowed where matrix products have other bits than the recording's.
+        stand_in: what is allowed between `in_double` and the stand-in.
+    """
+
+    name: str
+    functions: str
+    on: tuple[str, ...]
+    ours: Callable[..., pd.DataFrame]
+    in_double: dict[str, Any] = field(default_factory=lambda: {"dtype": torch.float64})
+    live: dict[str, Any] = field(default_factory=dict)
+    kernels: Budget = SAME_BITS
+    stand_in: Budget = SAME_BITS
+
+    def compare(self, ours: pd.DataFrame, theirs: pd.DataFrame, budget: Budget) -> ParityReport:
+        """Compare two computations of the table; where no column names a row, by its position."""
+        if self.on == ("row",):
+            ours, theirs = (frame.reset_index(names="row") for frame in (ours, theirs))
+        return compare_trajectories(ours, theirs, on=self.on, budget=budget)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out for one table in one lane."""
+
+    functions: str
+    lane: Lane
+    report: ParityReport
+
+    @property
+    def budget(self) -> Budget:
+        """What the two sides may be apart."""
+        return self.report.budget or SAME_BITS
+
+    @property
+    def runs(self) -> int:
+        """How many trajectories were compared."""
+        by = list(self.report.on[:-1])
+        return self.report.data.groupby(by).ngroups if by else 1
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether the runs can be drawn over their steps, few enough to be told apart."""
+        return self.report.on[-1] in ("epoch", "step") and self.runs <= _MOST_CURVES
+
+    @property
+    def passed(self) -> bool:
+        """Whether the two sides are within the budget."""
+        return self.report.is_within(self.budget)
+
+    @property
+    def verdict(self) -> str:
+        """The words "identical bits", or the largest distances against the budget."""
+        if self.report.identical:
+            return "identical bits"
+        largest = self.report.summary[["ulps", "relative"]].max()
+        allowed = ", ".join(
+            f"{name} {part:g}"
+            for name, part in (("rtol", self.budget.rtol), ("atol", self.budget.atol), ("ulps", self.budget.ulps))
+            if part
+        )
+        alone = len(self.report.only_left) + len(self.report.only_right)
+        rows = f", {alone} rows on one side only" if alone else ""
+        word = "within" if self.passed else "MISSED"
+        distance = f"{largest['ulps']:g} ulps, {largest['relative']:.1e} relative{rows}"
+        return f"{distance}: {word} {allowed or 'identical bits'}"
+
+
+TABLES = (
+    Table(
+        "spirals_data",
+        "mlbench.spirals, sample",
+        ("row",),
+        tables.spirals_table,
+        in_double={},
+    ),
+    Table(
+        "torch_random",
+        "nnf_dropout, torch_randn, torch_randperm",
+        ("index",),
+        tables.torch_random,
+        in_double={},
+        stand_in=Budget(atol=1e-6, why="torch approximates log, sin and cos of normal draws in float32"),
+    ),
+    Table(
+        "inits",
+        "nn_init_*_",
+        ("init", "index"),
+        tables.inits,
+        in_double={},
+        kernels=Budget(atol=1e-6, why="orthogonal_: the QR decomposition rounds differently"),
+        stand_in=Budget(atol=1e-6, why="normal draws approximated in float32; float32 against double"),
+    ),
+    Table("one_cycle", "lr_one_cycle", ("step",), tables.one_cycle, in_double={}),
+    Table(
+        "course_first_steps",
+        "course_data, nn_mlp, train_loop, optim_ignite_adamw",
+        ("parameter", "index", "step"),
+        tables.course_first_steps,
+        kernels=Budget(atol=1e-6, why="5 steps moved a parameter by up to 1.7e-7 in all, some of them near 0"),
+        stand_in=Budget(atol=1e-15, why="sums of products in another order: measured 6e-17, some parameters near 0"),
+    ),
+    Table(
+        "course_sweeps",
+        "compare_configs, train_valid, valid_loop",
+        ("sweep", "value", "epoch"),
+        tables.course_sweeps,
+        live={"epochs": 3},
+        kernels=OTHER_KERNELS,
+        stand_in=IN_DOUBLE,
+    ),
+    Table(
+        "optimizers",
+        "optim_ignite_sgd, _adam, _rmsprop, _adagrad",
+        ("optimizer", "epoch"),
+        tables.optimizers,
+        live={"epochs": 2},
+        kernels=OTHER_KERNELS,
+        stand_in=IN_DOUBLE,
+    ),
+    Table(
+        "spirals_lr",
+        "spirals_data, train_valid",
+        ("lr", "epoch"),
+        tables.spirals_lr,
+        live={"epochs": 3},
+        kernels=OTHER_KERNELS,
+        stand_in=IN_DOUBLE,
+    ),
+    Table(
+        "rosenbrock",
+        "rosenbrock, optim_step, optimize_rosenbrock",
+        ("dtype", "lr", "beta", "step"),
+        tables.rosenbrock_runs,
+    ),
+    Table(
+        "sgd_toy",
+        "optim_ignite_sgd, nnf_l1_loss, nnf_smooth_l1_loss",
+        ("loss_fn", "setting", "epoch"),
+        tables.sgd_toy,
+        kernels=OTHER_KERNELS,
+        stand_in=IN_DOUBLE,
+    ),
+)
+
+
+def run(lane: str | None = None) -> Iterator[Result]:
+    """Compare all tables in one lane ("recorded", "torch", "basetorch"), or in those that are to be had here.
+
+    Raises:
+        ValueError: there is no such lane.
+        RUnavailable: R, rpy2 or R torch is missing for the lane asked for.
+    """
+    if lane not in (None, *LANES):
+        raise ValueError(f"`lane` must be one of {', '.join(LANES)}; got {lane!r}. Leave it out for all there are.")
+    if lane in (None, "recorded"):
+        yield from recorded_results()
+    if lane != "recorded":
+        try:
+            session = RSession("torch" if lane == "torch" else "basetorch" if lane else "auto")
+        except RUnavailable:
+            if lane is None:
+                return
+            raise
+        with session:
+            yield from live_results(session)
+
+
+def recorded_results() -> Iterator[Result]:
+    """Compare every recorded table with ours."""
+    same_kernels = mkl_lane() == "recorded"
+    for table in TABLES:
+        budget = SAME_BITS if same_kernels else table.kernels
+        theirs = pd.read_csv(tables.recorded_folder() / f"{table.name}.csv")
+        yield Result(table.functions, "recorded R torch", table.compare(table.ours(), theirs, budget))
+
+
+def live_results(session: RSession) -> Iterator[Result]:
+    """Compare ours with what R computes now, each table at the length of its `live` run."""
+    source_exercises(session)
+    yield _random_numbers(session)
+    for table in TABLES:
+        yield live_result(table, session)
+
+
+def live_result(table: Table, session: RSession) -> Result:
+    """Compare one table with what R computes in a session that has the exercises."""
+    stand_in = session.backend == "basetorch"
+    ours = table.ours(**table.live, **(table.in_double if stand_in else {}))
+    theirs = session.call(f"record_{table.name}", *_inputs(table), **table.live)
+    report = table.compare(ours, theirs, table.stand_in if stand_in else SAME_BITS)
+    return Result(table.functions, LANES[str(session.backend)], report)
+
+
+def source_exercises(session: RSession) -> None:
+    """Define the exercises, the recording's functions and the random numbers' in an R session with a backend."""
+    folder = reference_folder()
+    for file in (*sorted((folder / "R").glob("*.R")), folder / "record.R", folder / "random_numbers.R"):
+        session.source(file)
+
+
+def as_frame(results: list[Result]) -> pd.DataFrame:
+    """The table that `pycompare parity` prints: function, runs, numbers, lane, verdict."""
+    rows = [
+        {
+            "function": result.functions,
+            "runs": result.runs,
+            "numbers": len(result.report.data),
+            "lane": result.lane,
+            "verdict": result.verdict,
+        }
+        for result in results
+    ]
+    return pd.DataFrame(rows)
+
+
+def _random_numbers(session: RSession) -> Result:
+    on = ("call", "seed", "size", "index")
+    theirs = session.call("draw_random_numbers", np.array(SEEDS), np.array(SIZES))
+    ours = tables.random_numbers(SEEDS, SIZES)
+    report = compare_trajectories(ours, theirs, on=on, budget=SAME_BITS)
+    functions = "runif, rnorm, sample, mlbench.friedman1, 2, 3, mlbench.spirals"
+    return Result(functions, LANES[str(session.backend)], report)
+
+
+def _inputs(table: Table) -> list[pd.DataFrame]:
+    return [pd.read_csv(tables.recorded_folder() / "toy_xy.csv")] if table.name == "sgd_toy" else []

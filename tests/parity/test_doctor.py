@@ -1,0 +1,75 @@
+"""`pycompare doctor`."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from pycompare.cli import app
+from pycompare.parity import RUnavailable, doctor, mkl_lane
+
+NAMES = ["Python", "pycompare", "torch", "MKL lane", "rpy2", "R", "R torch", "mlbench", "ggplot2", "jsonlite"]
+
+
+@pytest.fixture
+def _no_r(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable(*_: object, **__: object) -> None:
+        raise RUnavailable("R does not start: no R here.")
+
+    monkeypatch.setattr(doctor, "RSession", unavailable)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+
+
+@pytest.mark.r
+def test_with_r_the_versions_are_those_in_use() -> None:
+    rows = doctor.diagnose().set_index("name")
+    assert rows.index.tolist() == [*NAMES, "testthat", "RSession"]
+    assert rows.loc[["Python", "torch", "MKL lane"], "version"].tolist() == [
+        platform.python_version(),
+        torch.__version__,
+        mkl_lane(),
+    ]
+    assert rows.loc["R", "version"].count(".") == 2
+    assert rows.loc["RSession"].tolist() == ["starts", ""]
+    assert (rows["remedy"] == "").equals(~rows["version"].isin(["missing", "does not start"]))
+
+
+@pytest.mark.r
+def test_r_says_the_versions_of_its_packages(r_session) -> None:
+    rows = doctor.diagnose().set_index("name")["version"]
+    for package in ("mlbench", "ggplot2"):
+        assert rows[package] == r_session.eval(f"as.character(packageVersion('{package}'))")
+
+
+@pytest.mark.usefixtures("_no_r")
+def test_without_r_all_that_is_missing_has_a_remedy() -> None:
+    rows = doctor.diagnose().set_index("name")
+    assert rows.loc["R"].tolist() == ["missing", "install R; Debian: apt-get install r-base-core r-base-dev"]
+    for package in ("R torch", "mlbench", "ggplot2"):
+        assert rows.loc[package, "version"] == "missing"
+        assert "install" in rows.loc[package, "remedy"]
+    assert rows.loc["RSession"].tolist() == ["does not start", "R does not start: no R here."]
+
+
+@pytest.mark.usefixtures("_no_r")
+def test_without_rpy2_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "version", _version_of_all_but_rpy2)
+    assert doctor.diagnose().set_index("name").loc["rpy2"].tolist() == ["missing", "pip install 'pycompare-rtorch[r]'"]
+
+
+def _version_of_all_but_rpy2(name: str) -> str:
+    if name == "rpy2":
+        raise doctor.PackageNotFoundError(name)
+    return "1.0"
+
+
+@pytest.mark.usefixtures("_no_r")
+def test_the_command_prints_the_table() -> None:
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 0
+    printed = result.output.splitlines()
+    assert printed[0].split() == ["name", "version", "remedy"]
+    assert all(any(line.strip().startswith(name) for line in printed) for name in NAMES)
