@@ -3,12 +3,13 @@ VENV := .venv
 # One thread a process: the tests run in several, and no bit depends on it.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check clean
+.PHONY: demo test clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/pycompare compare --lr 1,0.1,0.01,0.001 --out out/
 
 test: $(VENV)/installed-dev
+	r_reference/install.sh $(VENV)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy

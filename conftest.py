@@ -1,4 +1,4 @@
-"""The examples of the documentation are tests: every Python block of every page runs, in a folder of its own."""
+"""The examples of the documentation are tests: every block of Python and of R runs, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+from pycompare.parity.pytest_plugin import open_session
 
 
 @pytest.fixture
@@ -19,6 +21,14 @@ def _elsewhere(tmp_path: Path) -> Iterator[None]:
     os.chdir(before)
 
 
+def _evaluate_r(example: Example) -> None:
+    from pycompare.parity.suite import source_exercises
+
+    with open_session() as r:
+        source_exercises(r)
+        r.eval(f"{example.parsed}\ninvisible(NULL)")
+
+
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["*.md"], fixtures=["_elsewhere"]
+    [PythonCodeBlockParser(), CodeBlockParser("R", _evaluate_r)], patterns=["*.md"], fixtures=["_elsewhere"]
 ).pytest()
