@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from pycompare.data import Split
+    from pycompare.parity.suite import Result
 
 app = typer.Typer(
     name="pycompare",
@@ -53,6 +54,7 @@ def compare(
     dtype: Annotated[str, typer.Option(help="float32 (R torch's bits) or float64.")] = "float32",
     device: Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.csv and comparison.png.")] = None,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores.")] = 1,
     progress: Annotated[bool, typer.Option(help="Show a bar on a terminal.")] = True,
 ) -> None:
     """Train one network once for each value of **one** parameter, and compare the validation curves.
@@ -76,6 +78,7 @@ def compare(
             loss=loss,
             dtype=dtype,
             device=device,
+            n_jobs=n_jobs,
             progress=progress,
         )
         _report(comparison, out)
@@ -99,6 +102,58 @@ def rosenbrock(
         _report(optimize_rosenbrock(steps, lr, beta), out)
 
 
+@app.command()
+def parity(
+    lane: Annotated[
+        str | None, typer.Option(help="recorded, basetorch (live R with the stand-in) or torch (live R torch).")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the table, with overlay plots, to this file.")] = None,
+) -> None:
+    """Run every ported function on both sides, R's and ours, and print how far they are apart.
+
+    Without --lane, all that is to be had here. Exit code 1 on any miss, 2 where the lane asked for is not to be had.
+    """
+    with _one_line_errors():
+        from tqdm import tqdm
+
+        from pycompare.parity import RUnavailable, suite
+
+        _check_out(html.parent if html else None)
+        try:
+            results = list(tqdm(suite.run(lane), unit=" tables", disable=None))
+        except RUnavailable as error:
+            raise ValueError(f"`lane` {lane!r} is not to be had: {error}") from error
+        typer.echo(suite.as_frame(results).to_string(index=False))
+        if lane is None and not any(result.lane.startswith("live") for result in results):
+            typer.echo("\nNo live R here; `pycompare doctor` tells how to get it.")
+        if html is not None:
+            _write_parity_report(results, html)
+    sys.exit(0 if all(result.passed for result in results) else 1)
+
+
+@app.command()
+def doctor() -> None:
+    """Print the versions that parity with R depends on, what is missing, and how to get it."""
+    from pycompare.parity.doctor import diagnose
+
+    typer.echo(diagnose().to_string(index=False))
+
+
+def _write_parity_report(results: list[Result], path: Path) -> None:
+    from pycompare.files import write_whole
+    from pycompare.parity.suite import as_frame
+    from pycompare.report import html_report
+
+    plots = (
+        (f"{result.functions}: {result.lane}, {result.verdict}", result.report.plot())
+        for result in results
+        if result.has_curves
+    )
+    introduction = "Every ported function, computed by R and by pycompare, compared number by number."
+    write_whole(path, html_report("Parity with R torch", introduction, as_frame(results), plots).encode())
+    typer.echo(f"\nSaved {path}")
+
+
 class _Saveable(Protocol):
     def save(self, folder: Path) -> list[Path]: ...
 
@@ -114,9 +169,9 @@ def _report(result: _Saveable, out: Path | None) -> None:
 def _check_out(out: Path | None) -> None:
     """Fail before any training where the results could not be written."""
     if out is not None:
-        from pycompare.files import writable_folder
+        from pycompare.files import check_writable
 
-        writable_folder(out)
+        check_writable(out)
 
 
 def _split(data: str) -> Split:
@@ -149,6 +204,6 @@ def _one_line_errors() -> Iterator[None]:
     """Turn what the public functions say of bad input into one line and exit code 2."""
     try:
         yield
-    except (ValueError, TypeError, FileNotFoundError) as error:
+    except (ValueError, TypeError, OSError) as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -109,6 +109,7 @@ def compare_configs(
     loss: str | LossFunction = "mse",
     device: torch.device | str = "cpu",
     dtype: torch.dtype | str = "float32",
+    n_jobs: int | None = 1,
     progress: bool = True,
 ) -> Comparison:
     """Train one network for each value of the one argument that is a list, and compare the validation curves.
@@ -127,6 +128,8 @@ def compare_configs(
         optimizer, loss: as in `train_valid`. Arguments that the optimizer does not take must keep their defaults.
         device: where to train, such as "cpu" or "cuda".
         dtype: "float32" (as R torch) or "float64", in which the initial weights are the float32 ones, widened.
+        n_jobs: runs at a time, as in scikit-learn: -1 for all cores, None for what `joblib.parallel_config` says. The
+            bits and their order do not depend on it.
         progress: show a bar on a terminal.
 
     Returns:
@@ -159,14 +162,12 @@ def compare_configs(
         dtype=_checked_dtype(dtype),
     )
     sweep.check_network()
-    runs = []
-    with tqdm(total=sweep.epochs * len(values), unit="epoch", disable=None if progress else True) as bar:
-        for i, (value, label) in enumerate(zip(values, labels, strict=True), start=1):
-            bar.set_description(f"run {i}/{len(values)}, {label}")
-            curves = sweep.run(fixed | {parameter: value}, on_epoch=bar.update)
-            curves.insert(0, "config", label)
-            curves.insert(1, parameter, value)
-            runs.append(curves)
+    settings = [fixed | {parameter: value} for value in values]
+    with tqdm(total=epochs * len(values), unit="epoch", disable=None if progress else True) as bar:
+        runs = _run_all(sweep, settings, labels, _checked_n_jobs(n_jobs), bar)
+    for curves, label, value in zip(runs, labels, values, strict=True):
+        curves.insert(0, "config", label)
+        curves.insert(1, parameter, value)
     frame = pd.concat(runs, ignore_index=True).replace([math.inf, -math.inf], math.nan)
     return Comparison(frame, parameter, values, sweep.arguments() | fixed)
 
@@ -184,7 +185,7 @@ class _Sweep:
     device: torch.device
     dtype: torch.dtype
 
-    def run(self, settings: dict[str, float], on_epoch: Callable[[], object]) -> pd.DataFrame:
+    def run(self, settings: dict[str, float], on_epoch: Callable[[], object] = lambda: None) -> pd.DataFrame:
         """Make a network and train it with `settings`, both in one random scope; call `on_epoch` after each epoch."""
         batch_size = int(settings["batch_size"])
         arguments = _optimizer_arguments(self.optimizer, settings)
@@ -215,6 +216,21 @@ class _Sweep:
         dtype, device = str(self.dtype).removeprefix("torch."), str(self.device)
         own = {"epochs": self.epochs, "seed": self.seed, "optimizer": self.optimizer, "loss": self.loss}
         return own | {"dtype": dtype, "device": device}
+
+
+def _run_all(
+    sweep: _Sweep, settings: list[dict[str, float]], labels: list[str], n_jobs: int | None, bar: tqdm[Any]
+) -> list[pd.DataFrame]:
+    if n_jobs != 1:
+        from pycompare.parallel import run_in_parallel
+
+        bar.set_description(f"{len(settings)} runs side by side")
+        return run_in_parallel(sweep.run, settings, labels, n_jobs, on_done=lambda: bar.update(sweep.epochs))
+    runs = []
+    for i, (setting, label) in enumerate(zip(settings, labels, strict=True), start=1):
+        bar.set_description(f"run {i}/{len(settings)}, {label}")
+        runs.append(sweep.run(setting, on_epoch=bar.update))
+    return runs
 
 
 def _summary_row(config: object, run: pd.DataFrame) -> dict[str, object]:
@@ -311,6 +327,12 @@ def _network_factory(
     if loss == "cross_entropy" and width == 1:
         width = int(max(y.max(), split.valid.tensors[1].max())) + 1
     return partial(MLP, x.shape[1], out_features=width)
+
+
+def _checked_n_jobs(n_jobs: int | None) -> int | None:
+    if n_jobs is None or whole_number("n_jobs", n_jobs) != 0:
+        return n_jobs
+    raise ValueError("`n_jobs` must be 1 or more, or -1 for all cores; got 0. Use 1 for one run at a time.")
 
 
 def _checked_device(device: torch.device | str) -> torch.device:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,10 +10,15 @@ import torch
 
 from pycompare.checks import whole_number
 
+# torch has one generator for all threads of a process.
+_one_scope_at_a_time = threading.RLock()
+
 
 @contextmanager
 def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     """Seed torch's generator of the CPU (and of `device`, where that is CUDA) inside the scope; restore it after.
+
+    Another thread that opens a scope waits until this one is left.
 
     Arguments:
         seed: a whole number from -2^63 to 2^64 - 1, as `torch.manual_seed` takes it.
@@ -28,14 +34,15 @@ def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator
     """
     seed = whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1)
     generators = _generators(torch.device(device))
-    states = [generator.get_state() for generator in generators]
-    try:
-        for generator in generators:
-            generator.manual_seed(seed)
-        yield
-    finally:
-        for generator, state in zip(generators, states, strict=True):
-            generator.set_state(state)
+    with _one_scope_at_a_time:
+        states = [generator.get_state() for generator in generators]
+        try:
+            for generator in generators:
+                generator.manual_seed(seed)
+            yield
+        finally:
+            for generator, state in zip(generators, states, strict=True):
+                generator.set_state(state)
 
 
 def _generators(device: torch.device) -> list[torch.Generator]:

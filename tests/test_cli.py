@@ -75,6 +75,7 @@ def test_rosenbrock(tmp_path: Path) -> None:
         (["compare", "--lr", "0.1,0.2", "--data", "friedman4"], "`data` must be friedman3, spirals or a CSV file"),
         (["compare", "--lr", "0.1,0.2", "--optimizer", "lion"], "`optimizer` must be one of adamw"),
         (["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"], "`folder` must be a folder that can be written"),
+        (["compare", "--lr", "0.1,0.2", "--data", "x" * 5000], "File name too long"),
         (["rosenbrock", "--beta", "1"], "`beta` must be less than 1"),
         (["rosenbrok"], "No such command 'rosenbrok'"),
     ],
@@ -84,6 +85,16 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     assert result.exit_code == 2
     assert pd.Series([result.output]).str.contains(message).all(), result.output
     assert "Traceback" not in result.output
+
+
+def test_a_bad_argument_leaves_no_folder_behind(tmp_path: Path) -> None:
+    assert RUN.invoke(app, ["compare", "--out", str(tmp_path / "new")]).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycompare.configs.compare_configs", lambda *_, **__: pytest.fail("trained first"))
+    assert RUN.invoke(app, ["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"]).exit_code == 2
 
 
 def _python(*arguments: str) -> list[str]:

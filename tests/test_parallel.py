@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pycompare import Split, compare_configs
+from pycompare.parallel import run_in_parallel
+
+X = np.linspace(-1, 1, 60).reshape(30, 2)
+SMALL = Split.from_arrays(X, X.sum(axis=1))
+
+
+def _compare(n_jobs: int | None, **arguments: Any) -> pd.DataFrame:
+    return compare_configs(epochs=2, lr=[0.1, 0.2, 0.3], data=SMALL, n_jobs=n_jobs, **arguments).data
+
+
+@pytest.mark.parametrize("n_jobs", [2, -1, None])
+def test_bits_and_order_do_not_depend_on_n_jobs(n_jobs: int | None) -> None:
+    pd.testing.assert_frame_equal(_compare(n_jobs), _compare(1), check_exact=True)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_nor_on_joblib_s_backend(backend: str) -> None:
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        pd.testing.assert_frame_equal(_compare(None), _compare(1), check_exact=True)
+
+
+def test_lambdas_reach_the_workers() -> None:
+    arguments: dict[str, Any] = {"network": lambda: torch.nn.Linear(2, 1), "loss": lambda a, b: (a - b).abs().mean()}
+    pd.testing.assert_frame_equal(_compare(2, **arguments), _compare(1, **arguments), check_exact=True)
+
+
+def _threads(_: object) -> int:
+    return torch.get_num_threads()
+
+
+def test_each_worker_has_one_thread() -> None:
+    done: list[None] = []
+    assert run_in_parallel(_threads, [1, 2, 3], ["a", "b", "c"], 2, lambda: done.append(None)) == [1, 1, 1]
+    assert len(done) == 3
+
+
+def _die_at_two(setting: int) -> int:
+    if setting == 2:
+        os._exit(1)
+    return setting
+
+
+def test_a_worker_that_dies_names_what_was_not_finished() -> None:
+    with pytest.raises(RuntimeError, match=r"A worker died before these were finished: .*lr = 2, lr = 3\. It may have"):
+        run_in_parallel(_die_at_two, [1, 2, 3], ["lr = 1", "lr = 2", "lr = 3"], 2, lambda: None)
+
+
+def test_an_error_in_a_worker_is_the_caller_s() -> None:
+    with pytest.raises(ValueError, match="`network` must return outputs of the targets' shape"):
+        _compare(2, network=lambda: torch.nn.Linear(2, 3))
+
+
+@pytest.mark.parametrize(("n_jobs", "error"), [(0, ValueError), (1.5, ValueError), ("2", TypeError)])
+def test_bad_n_jobs(n_jobs: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="`n_jobs` must be"):
+        _compare(n_jobs)
