@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from pycompare.checks import whole_number
+from pycompare.flat import FlatOptimizer, why_not_flat
+from pycompare.fused import Fused, why_not_fused
 from pycompare.optim import Adam, AdamW, RMSprop, check_optimizer_arguments
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -40,17 +43,7 @@ def train_loop(
 
     Mirrors the course's `train_loop(network, dl_train, opt)`, which returns nothing.
     """
-    function = _loss_function(loss)
-    network.train()
-    losses = []
-    with torch.enable_grad():
-        for x, y in _cast_batches(dl_train, _first_parameter(network)):
-            opt.zero_grad()
-            value = function(network(x), y)
-            value.backward()
-            opt.step()
-            losses.append(value.detach())
-    return _mean_loss(_stacked(losses), loss)
+    return _mean_loss(_training_losses(network, dl_train, opt, loss), loss)
 
 
 def valid_loop(network: nn.Module, dl_valid: Batches, *, loss: str | LossFunction = "mse") -> float:
@@ -77,6 +70,7 @@ def train_valid(
     *,
     optimizer: str | OptimizerFactory = "adamw",
     loss: str | LossFunction = "mse",
+    engine: str = "auto",
     **optimizer_arguments: Any,
 ) -> pd.DataFrame:
     """Train `network` in place for `epochs` epochs, validating after each; leaves it in evaluation mode, as R does.
@@ -88,6 +82,8 @@ def train_valid(
         optimizer: "adamw", "adam", "rmsprop" (LibTorch's, see `pycompare.optim`), "sgd", "adagrad" (PyTorch's, which
             are the same), or a callable (parameters, **optimizer_arguments) -> `torch.optim.Optimizer`.
         loss: as in `train_loop`.
+        engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
+            common activations, or "auto": fused where that applies.
         optimizer_arguments: lr, betas, weight_decay, eps, amsgrad, momentum, ...: what the optimiser takes.
 
     Returns:
@@ -104,8 +100,11 @@ def train_valid(
     """
     epochs = whole_number("epochs", epochs, at_least=1)
     batch_size = whole_number("batch_size", batch_size, at_least=1)
-    opt = make_optimizer(network, optimizer, optimizer_arguments)
-    return pd.DataFrame(train_epochs(network, ds_train, ds_valid, epochs, batch_size, opt, loss))
+    check_engine(engine)
+    rows = train_epochs(
+        network, ds_train, ds_valid, epochs, batch_size, optimizer, optimizer_arguments, loss=loss, engine=engine
+    )
+    return pd.DataFrame(rows)
 
 
 def train_epochs(
@@ -114,20 +113,66 @@ def train_epochs(
     ds_valid: Dataset[Any],
     epochs: int,
     batch_size: int,
-    opt: torch.optim.Optimizer,
+    optimizer: str | OptimizerFactory,
+    optimizer_arguments: dict[str, Any],
+    *,
     loss: str | LossFunction,
+    engine: str,
 ) -> Iterator[dict[str, float]]:
     """Train `network` in place and yield a row of `train_valid`'s frame after each epoch. Trusts its arguments."""
-    like = _first_parameter(network)
-    dl_train = _batches("ds_train", ds_train, batch_size, like)
-    dl_valid = _batches("ds_valid", ds_valid, batch_size, like)
+    opt = make_optimizer(network, optimizer, optimizer_arguments)
+    own = isinstance(optimizer, str)
+    trainer = _trainer(network, ds_train, ds_valid, batch_size, opt, own_optimizer=own, loss=loss, engine=engine)
     for epoch in range(1, epochs + 1):
-        row = {"epoch": epoch, "train_loss": train_loop(network, dl_train, opt, loss=loss)}
-        losses, sizes = _validation_losses(network, dl_valid, loss)
+        row = {"epoch": epoch, "train_loss": _mean_loss(trainer.train(), loss)}
+        losses, sizes = trainer.validate()
         row["valid_loss"] = _mean_loss(losses, loss)
         if loss == "mse":
             row["valid_rmse"] = math.sqrt(np.average(losses.double().numpy(), weights=sizes))
         yield row
+
+
+@dataclass(frozen=True)
+class _Autograd:
+    """The training of any module; `Fused` has the same two methods."""
+
+    network: nn.Module
+    opt: torch.optim.Optimizer | FlatOptimizer
+    loss: str | LossFunction
+    dl_train: Batches
+    dl_valid: Batches
+
+    def train(self) -> Tensor:
+        return _training_losses(self.network, self.dl_train, self.opt, self.loss)
+
+    def validate(self) -> tuple[Tensor, list[int]]:
+        return _validation_losses(self.network, self.dl_valid, self.loss)
+
+
+def _trainer(
+    network: nn.Module,
+    ds_train: Dataset[Any],
+    ds_valid: Dataset[Any],
+    batch_size: int,
+    opt: torch.optim.Optimizer,
+    *,
+    own_optimizer: bool,
+    loss: str | LossFunction,
+    engine: str,
+) -> _Autograd | Fused:
+    like = _first_parameter(network)
+    sets = [_cast_dataset(name, data, like) for name, data in (("ds_train", ds_train), ("ds_valid", ds_valid))]
+    reason = "an optimizer of your own" if not own_optimizer else why_not_fused(network, opt, loss, sets)
+    if engine == "fused" and reason:
+        raise ValueError(
+            f"`engine` must be 'auto' or 'autograd' here; got 'fused', which does not cover {reason}."
+            " Leave `engine` at its default."
+        )
+    dl_train, dl_valid = (_batches(data, batch_size) for data in sets)
+    if engine != "autograd" and not reason:
+        return Fused(network, opt, loss, dl_train, dl_valid)
+    flat = own_optimizer and not why_not_flat(opt)
+    return _Autograd(network, FlatOptimizer(opt) if flat else opt, loss, dl_train, dl_valid)
 
 
 def make_optimizer(
@@ -170,6 +215,13 @@ def check_loss(loss: str | LossFunction) -> str | LossFunction:
     """`loss` itself, or one clear error where it is neither a known name nor a callable."""
     _loss_function(loss)
     return loss
+
+
+def check_engine(engine: str) -> str:
+    """`engine` itself, or one clear error where it is unknown."""
+    if engine not in ("auto", "autograd", "fused"):
+        raise ValueError(f"`engine` must be one of auto, autograd, fused; got {engine!r}. Leave it at its default.")
+    return engine
 
 
 def _loss_function(loss: str | LossFunction) -> LossFunction:
@@ -230,6 +282,23 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(outputs, classes.long())
 
 
+def _training_losses(
+    network: nn.Module, dl_train: Batches, opt: torch.optim.Optimizer | FlatOptimizer, loss: str | LossFunction
+) -> Tensor:
+    """The loss of every batch, on the CPU, each taken before the batch's step."""
+    function = _loss_function(loss)
+    network.train()
+    losses = []
+    with torch.enable_grad():
+        for x, y in _cast_batches(dl_train, _first_parameter(network)):
+            opt.zero_grad()
+            value = function(network(x), y)
+            value.backward()
+            opt.step()
+            losses.append(value.detach())
+    return _stacked(losses)
+
+
 def _validation_losses(network: nn.Module, dl_valid: Batches, loss: str | LossFunction) -> tuple[Tensor, list[int]]:
     """The loss of every batch, on the CPU, and how many numbers its mean is over."""
     function = _loss_function(loss)
@@ -261,16 +330,19 @@ def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     return float(mean)
 
 
-def _batches(name: str, dataset: Dataset[Any], batch_size: int, like: Tensor) -> Batches:
-    rows = len(dataset)  # type: ignore[arg-type]
-    if rows == 0:
+def _cast_dataset(name: str, dataset: Dataset[Any], like: Tensor) -> Dataset[Any] | tuple[Tensor, ...]:
+    """The tensors behind a plain dataset, cast as `like`; another dataset itself."""
+    if len(dataset) == 0:  # type: ignore[arg-type]
         raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
-    batch_size = min(batch_size, rows)
     tensors = _whole_tensors(dataset)
-    if tensors is None:
-        return DataLoader(dataset, batch_size)
-    parts = [_cast(tensor, like).split(batch_size) for tensor in tensors]
-    return list(zip(*parts, strict=True))
+    return dataset if tensors is None else tuple(_cast(tensor, like) for tensor in tensors)
+
+
+def _batches(data: Dataset[Any] | tuple[Tensor, ...], batch_size: int) -> Batches:
+    if isinstance(data, tuple):
+        parts = [tensor.split(min(batch_size, len(data[0]))) for tensor in data]
+        return list(zip(*parts, strict=True))
+    return DataLoader(data, min(batch_size, len(data)))  # type: ignore[arg-type]
 
 
 def _whole_tensors(dataset: Dataset[Any]) -> tuple[Tensor, ...] | None:

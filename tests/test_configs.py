@@ -274,7 +274,7 @@ def test_a_network_that_would_broadcast_is_refused() -> None:
 
 
 def test_an_interrupted_comparison_leaves_no_random_state_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pycompare.configs.train_epochs", interrupt)

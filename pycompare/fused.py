@@ -1,0 +1,271 @@
+"""Training of a chain of linear layers and activations without autograd, by the operations that autograd would call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+from torch.optim import Optimizer
+
+from pycompare.flat import FlatParameters, why_not_flat
+from pycompare.network import MLP
+
+Batches = Sequence[tuple[Tensor, Tensor]]
+aten = torch.ops.aten
+
+
+class Fused:
+    """A network in training: forward, backward and step by hand, each operation and its operands' layout autograd's.
+
+    Takes what `why_not_fused` has nothing against. The network's parameters change in place after each epoch; their
+    gradients are those of the last batch.
+    """
+
+    def __init__(self, network: nn.Module, opt: Optimizer, loss: str, train: Batches, valid: Batches) -> None:
+        self._network, self._parameters = network, list(network.parameters())
+        self._flat = FlatParameters(self._parameters, opt)
+        tensors = iter(zip(self._flat.values, self._flat.grads, strict=True))
+        self._layers = [_layer(module, tensors) for module in _chain(network) if type(module) is not nn.Identity]
+        first = next(i for i, layer in enumerate(self._layers) if isinstance(layer, _Linear))
+        self._first, self._others = self._layers[first], self._layers[:first:-1]
+        self._value, self._gradient = _LOSSES[loss]
+        width, dtype = _linear(network)[-1].out_features, self._parameters[0].dtype
+        self._train, self._valid = ([(x, _target(y, loss, dtype, width)) for x, y in part] for part in (train, valid))
+        self._sizes = [y.numel() for _, y in valid]
+
+    @torch.no_grad()
+    def train(self) -> Tensor:
+        """Train for one epoch; the loss of every batch, before its step."""
+        values = []
+        for x, y in self._train:
+            out = self._forward(x)
+            values.append(self._value(out, y))
+            grad = self._gradient(out, y)
+            for layer in self._others:
+                grad = layer.backward(grad)
+            self._first.parameter_gradients(grad)
+            self._flat.step()
+        torch._foreach_copy_(self._parameters, self._flat.values)
+        for parameter, grad in zip(self._parameters, self._flat.grads, strict=True):
+            parameter.grad = grad
+        return torch.stack(values)
+
+    @torch.no_grad()
+    def validate(self) -> tuple[Tensor, list[int]]:
+        """The loss of every validation batch, and how many numbers its mean is over."""
+        self._network.eval()
+        return torch.stack([self._value(self._forward(x), y) for x, y in self._valid]), self._sizes
+
+    def _forward(self, x: Tensor) -> Tensor:
+        for layer in self._layers:
+            x = layer.forward(x)
+        return x
+
+
+class _Linear:
+    def __init__(self, weight: Tensor, bias: Tensor | None, weight_grad: Tensor, bias_grad: Tensor | None) -> None:
+        self._weight, self._transposed, self._bias = weight, weight.t(), bias
+        self._weight_grad, self._bias_grad = weight_grad, bias_grad
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._x = x
+        if self._bias is None:
+            return torch.mm(x, self._transposed)
+        return torch.addmm(self._bias, x, self._transposed)
+
+    def parameter_gradients(self, grad: Tensor) -> None:
+        torch.mm(grad.t(), self._x, out=self._weight_grad)
+        if self._bias_grad is not None:
+            torch.sum(grad, 0, out=self._bias_grad)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        self.parameter_gradients(grad)
+        if self._x.stride() == (1, len(self._x)):  # column-major, as is 1 x 1: autograd then keeps it so
+            return torch.mm(self._transposed, grad.t()).t()
+        return torch.mm(grad, self._weight)
+
+
+class _Activation:
+    def __init__(self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor, Tensor, Tensor], Tensor]):
+        self._function, self._derivative = forward, backward
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._x, self._y = x, self._function(x)
+        return self._y
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return self._derivative(grad, self._x, self._y)
+
+
+def _layer(module: nn.Module, tensors: Iterator[tuple[Tensor, Tensor]]) -> _Linear | _Activation:
+    """The layer of a module; a linear one takes its values and gradients from `tensors`."""
+    match module:
+        case nn.Linear():
+            weight, weight_grad = next(tensors)
+            bias, bias_grad = (None, None) if module.bias is None else next(tensors)
+            return _Linear(weight, bias, weight_grad, bias_grad)
+        case nn.ReLU():
+            return _Activation(torch.relu, lambda g, _, y: aten.threshold_backward.default(g, y, 0))
+        case nn.Tanh():
+            return _Activation(torch.tanh, lambda g, _, y: aten.tanh_backward.default(g, y))
+        case nn.Sigmoid():
+            return _Activation(torch.sigmoid, lambda g, _, y: aten.sigmoid_backward.default(g, y))
+        case nn.LeakyReLU(negative_slope=a):
+            return _Activation(
+                lambda x: F.leaky_relu(x, a), lambda g, x, _: aten.leaky_relu_backward.default(g, x, a, False)
+            )
+        case nn.GELU(approximate=kind):
+            return _Activation(
+                lambda x: F.gelu(x, approximate=kind),
+                lambda g, x, _: aten.gelu_backward.default(g, x, approximate=kind),
+            )
+    raise AssertionError(module)
+
+
+def _mse_gradient(out: Tensor, y: Tensor) -> Tensor:
+    return out.sub(y).mul_(2 / y.numel())
+
+
+def _l1_value(out: Tensor, y: Tensor) -> Tensor:
+    return out.sub(y).abs_().mean()
+
+
+def _l1_gradient(out: Tensor, y: Tensor) -> Tensor:
+    return out.sub(y).sgn_().mul_(torch.ones_like(out[0, 0]) / y.numel())
+
+
+def _huber_gradient(out: Tensor, y: Tensor) -> Tensor:
+    gradient: Tensor = aten.huber_loss_backward.default(torch.ones_like(out[0, 0]), out, y, 1, 1.0)
+    return gradient
+
+
+def _smooth_l1_gradient(out: Tensor, y: Tensor) -> Tensor:
+    gradient: Tensor = aten.smooth_l1_loss_backward.default(torch.ones_like(out[0, 0]), out, y, 1, 1.0)
+    return gradient
+
+
+def _cross_entropy_gradient(out: Tensor, y: Tensor) -> Tensor:
+    """By classes, shape (n,), or by probabilities, shape (n, classes)."""
+    logs, one = torch.log_softmax(out, 1), torch.ones_like(out[0, 0])
+    if y.ndim == 2:
+        grad = -(one / len(out)) * y
+    else:
+        _, total = aten.nll_loss_forward.default(logs, y, None, 1, -100)
+        grad = aten.nll_loss_backward.default(one, logs, y, None, 1, -100, total)
+    return torch._log_softmax_backward_data(grad, logs, 1, out.dtype)
+
+
+def why_not_fused(network: nn.Module, opt: Optimizer, loss: object, sets: Sequence[object]) -> str | None:
+    """What `Fused` does not cover of a training, None if it covers all; each set is to be (inputs, targets)."""
+    if not isinstance(loss, str) or loss not in _LOSSES:
+        return "a loss of your own"
+    reason = _mode_reason() or _module_reason(network) or why_not_flat(opt) or _parameter_reason(network)
+    for data in sets:
+        reason = reason or _data_reason(network, loss, data)
+    return reason
+
+
+def _mode_reason() -> str | None:
+    if torch.is_autocast_enabled("cpu") or torch.is_anomaly_enabled() or torch.is_inference_mode_enabled():
+        return "autocast, anomaly or inference mode"
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+        return "a mode that intercepts PyTorch's functions"
+    if torch._C._autograd._top_saved_tensors_default_hooks(True) or torch_module._has_any_global_hook():
+        return "hooks on saved tensors or on all modules"
+    return None
+
+
+def _module_reason(network: nn.Module) -> str | None:
+    chain = list(_chain(network))
+    for module in chain:
+        if type(module) not in _COVERED:
+            return f"a module of type {type(module).__name__}"
+        if getattr(module, "inplace", False):
+            return f"{type(module).__name__}(inplace=True)"
+    for module in network.modules():
+        if any(getattr(module, hooks) for hooks in _HOOKS):
+            return f"hooks on a module of type {type(module).__name__}"
+        if "forward" in vars(module) or module._compiled_call_impl is not None:
+            return f"a {type(module).__name__} with a forward of its own"
+        if module._buffers:
+            return f"a {type(module).__name__} with buffers"
+    return None
+
+
+def _parameter_reason(network: nn.Module) -> str | None:
+    linear = _linear(network)
+    used = [p for module in linear for p in (module.weight, module.bias) if p is not None]
+    if list(map(id, used)) != list(map(id, network.parameters())):
+        return "parameters that are used twice or not at all"
+    if not all(parameter.requires_grad for parameter in used):
+        return "parameters with requires_grad=False"
+    if any(parameter._backward_hooks or parameter._post_accumulate_grad_hooks for parameter in used):
+        return "hooks on parameters"
+    for module in linear:
+        rows, columns = module.out_features, module.in_features
+        bias = module.bias is None or module.bias.shape == (rows,)
+        if not bias or module.weight.shape != (rows, columns) or module.weight.stride() != (columns, 1):
+            return "weights and biases of other shapes or strides than nn.Linear's"
+    return None
+
+
+def _data_reason(network: nn.Module, loss: str, data: object) -> str | None:
+    if not isinstance(data, tuple) or len(data) != 2 or not all(map(_is_plain, data)):
+        return "data other than plain inputs and targets in a TensorDataset or in a Subset of one"
+    (x, y), linear = data, _linear(network)
+    if x.ndim != 2 or x.dtype != linear[0].weight.dtype:
+        return "inputs other than rows of floating point numbers"
+    widths = [x.shape[1], *(module.out_features for module in linear)]
+    if widths[:-1] != [module.in_features for module in linear]:
+        return "layers or inputs whose widths do not match"
+    if len(y) != len(x) or not _is_target(y, loss, widths[-1]):
+        return "targets that do not match the outputs"
+    return None
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    dense = type(tensor) is Tensor and tensor.layout is torch.strided and tensor.device.type == "cpu"
+    return dense and not (tensor.requires_grad or tensor.is_inference() or tensor.is_complex())
+
+
+def _is_target(y: Tensor, loss: str, width: int) -> bool:
+    if not y.is_contiguous():
+        return False
+    if loss != "cross_entropy" or (width > 1 and y.shape == (len(y), width)):
+        return y.shape == (len(y), width) and (loss != "cross_entropy" or y.is_floating_point())
+    classes = y.reshape(-1)
+    return len(classes) == len(y) and bool(((classes >= 0) & (classes < width) & (classes == classes.floor())).all())
+
+
+def _target(y: Tensor, loss: str, dtype: torch.dtype, width: int) -> Tensor:
+    """Targets as the loss takes them; class indices have shape (n,)."""
+    if loss == "cross_entropy" and not (width > 1 and y.shape == (len(y), width)):
+        return y.reshape(-1).long()
+    return y.to(dtype)
+
+
+def _chain(module: nn.Module) -> Iterator[nn.Module]:
+    """The modules that a nested `nn.Sequential` calls, in order; any other module itself."""
+    if type(module) not in (nn.Sequential, MLP):
+        yield module
+    else:
+        for child in module._modules.values():
+            yield from _chain(child)  # type: ignore[arg-type]
+
+
+def _linear(network: nn.Module) -> list[nn.Linear]:
+    return [module for module in _chain(network) if isinstance(module, nn.Linear)]
+
+
+_COVERED = (nn.Linear, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.LeakyReLU, nn.GELU, nn.Identity)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_LOSSES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    "mse": (lambda out, y: aten.mse_loss.default(out, y), _mse_gradient),
+    "l1": (_l1_value, _l1_gradient),
+    "huber": (F.huber_loss, _huber_gradient),
+    "smooth_l1": (F.smooth_l1_loss, _smooth_l1_gradient),
+    "cross_entropy": (F.cross_entropy, _cross_entropy_gradient),
+}
