@@ -14,6 +14,8 @@ from pycompare.flat import FlatParameters, why_not_flat
 from pycompare.network import MLP
 
 Batches = Sequence[tuple[Tensor, Tensor]]
+# From the outputs of one batch: the loss (its sum, for an elementwise one), and the gradient of its mean.
+_Loss = Callable[[Tensor], tuple[Tensor, Tensor]]
 aten = torch.ops.aten
 
 
@@ -24,45 +26,59 @@ class Fused:
     gradients are those of the last batch.
     """
 
+    @torch.inference_mode()
     def __init__(self, network: nn.Module, opt: Optimizer, loss: str, train: Batches, valid: Batches) -> None:
         self._network, self._parameters = network, list(network.parameters())
         self._flat = FlatParameters(self._parameters, opt)
         tensors = iter(zip(self._flat.values, self._flat.grads, strict=True))
-        self._layers = [_layer(module, tensors) for module in _chain(network) if type(module) is not nn.Identity]
-        first = next(i for i, layer in enumerate(self._layers) if isinstance(layer, _Linear))
-        self._first, self._others = self._layers[first], self._layers[:first:-1]
-        self._value, self._gradient = _LOSSES[loss]
-        width, dtype = _linear(network)[-1].out_features, self._parameters[0].dtype
-        self._train, self._valid = ([(x, _target(y, loss, dtype, width)) for x, y in part] for part in (train, valid))
-        self._sizes = [y.numel() for _, y in valid]
+        layers = [_layer(module, tensors) for module in _chain(network) if type(module) is not nn.Identity]
+        first = next(layer for layer in layers if isinstance(layer, _Linear))
+        self._forwards = [layer.forward for layer in layers]
+        self._backwards = [layer.backward for layer in layers[: layers.index(first) : -1]] + [first.end]
+        like, width = self._parameters[0], _linear(network)[-1].out_features
+        self._train, self._valid = (_Set(batches, loss, width, like.dtype) for batches in (train, valid))
 
-    @torch.no_grad()
     def train(self) -> Tensor:
         """Train for one epoch; the loss of every batch, before its step."""
-        values = []
-        for x, y in self._train:
-            out = self._forward(x)
-            values.append(self._value(out, y))
-            grad = self._gradient(out, y)
-            for layer in self._others:
-                grad = layer.backward(grad)
-            self._first.parameter_gradients(grad)
-            self._flat.step()
-        torch._foreach_copy_(self._parameters, self._flat.values)
-        for parameter, grad in zip(self._parameters, self._flat.grads, strict=True):
-            parameter.grad = grad
-        return torch.stack(values)
+        with torch.inference_mode():
+            losses = self._train.means([self._step(x, loss) for x, loss in self._train.batches])
+        with torch.no_grad():
+            torch._foreach_copy_(list(self._parameters), self._flat.values)
+            for parameter, grad in zip(self._parameters, self._flat.grads, strict=True):
+                parameter.grad = torch.empty_like(grad).copy_(grad)
+        return losses
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def validate(self) -> tuple[Tensor, list[int]]:
         """The loss of every validation batch, and how many numbers its mean is over."""
         self._network.eval()
-        return torch.stack([self._value(self._forward(x), y) for x, y in self._valid]), self._sizes
+        losses = self._valid.means([loss(self._forward(x))[0] for x, loss in self._valid.batches])
+        return losses, self._valid.sizes
 
     def _forward(self, x: Tensor) -> Tensor:
-        for layer in self._layers:
-            x = layer.forward(x)
+        for forward in self._forwards:
+            x = forward(x)
         return x
+
+    def _step(self, x: Tensor, loss: _Loss) -> Tensor:
+        value, grad = loss(self._forward(x))
+        for backward in self._backwards:
+            grad = backward(grad)
+        self._flat.step()
+        return value
+
+
+class _Set:
+    """Batches of inputs and the loss of their outputs."""
+
+    def __init__(self, batches: Batches, loss: str, width: int, dtype: torch.dtype) -> None:
+        self.sizes = [y.numel() for _, y in batches]
+        self.batches = [(x, _LOSSES[loss](_target(y, loss, dtype, width))) for x, y in batches]
+        summed = loss != "cross_entropy"
+        self._divisors = torch.tensor(self.sizes if summed else 1, dtype=dtype, device="cpu")
+
+    def means(self, values: list[Tensor]) -> Tensor:
+        return torch.stack(values) / self._divisors
 
 
 class _Linear:
@@ -76,20 +92,24 @@ class _Linear:
             return torch.mm(x, self._transposed)
         return torch.addmm(self._bias, x, self._transposed)
 
-    def parameter_gradients(self, grad: Tensor) -> None:
+    def end(self, grad: Tensor) -> Tensor:
+        """Only the parameters' gradients."""
         torch.mm(grad.t(), self._x, out=self._weight_grad)
         if self._bias_grad is not None:
             torch.sum(grad, 0, out=self._bias_grad)
+        return grad
 
     def backward(self, grad: Tensor) -> Tensor:
-        self.parameter_gradients(grad)
+        self.end(grad)
         if self._x.stride() == (1, len(self._x)):  # column-major, as is 1 x 1: autograd then keeps it so
             return torch.mm(self._transposed, grad.t()).t()
         return torch.mm(grad, self._weight)
 
 
 class _Activation:
-    def __init__(self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor, Tensor, Tensor], Tensor]):
+    def __init__(
+        self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    ) -> None:
         self._function, self._derivative = forward, backward
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,37 +145,52 @@ def _layer(module: nn.Module, tensors: Iterator[tuple[Tensor, Tensor]]) -> _Line
     raise AssertionError(module)
 
 
-def _mse_gradient(out: Tensor, y: Tensor) -> Tensor:
-    return out.sub(y).mul_(2 / y.numel())
+def _mse(y: Tensor) -> _Loss:
+    scale = torch.tensor(2 / y.numel(), dtype=y.dtype)
+
+    def loss(out: Tensor) -> tuple[Tensor, Tensor]:
+        error = out - y
+        return (error * error).sum(), error.mul_(scale)
+
+    return loss
 
 
-def _l1_value(out: Tensor, y: Tensor) -> Tensor:
-    return out.sub(y).abs_().mean()
+def _l1(y: Tensor) -> _Loss:
+    scale = torch.ones((), dtype=y.dtype) / y.numel()
+
+    def loss(out: Tensor) -> tuple[Tensor, Tensor]:
+        error = out - y
+        return error.abs().sum(), error.sgn_().mul_(scale)
+
+    return loss
 
 
-def _l1_gradient(out: Tensor, y: Tensor) -> Tensor:
-    return out.sub(y).sgn_().mul_(torch.ones_like(out[0, 0]) / y.numel())
+def _huber(y: Tensor) -> _Loss:
+    one = torch.ones((), dtype=y.dtype)
+    return lambda out: (F.huber_loss(out, y, reduction="sum"), aten.huber_loss_backward.default(one, out, y, 1, 1.0))
 
 
-def _huber_gradient(out: Tensor, y: Tensor) -> Tensor:
-    gradient: Tensor = aten.huber_loss_backward.default(torch.ones_like(out[0, 0]), out, y, 1, 1.0)
-    return gradient
+def _smooth_l1(y: Tensor) -> _Loss:
+    one = torch.ones((), dtype=y.dtype)
+    return lambda out: (
+        F.smooth_l1_loss(out, y, reduction="sum"),
+        aten.smooth_l1_loss_backward.default(one, out, y, 1, 1.0),
+    )
 
 
-def _smooth_l1_gradient(out: Tensor, y: Tensor) -> Tensor:
-    gradient: Tensor = aten.smooth_l1_loss_backward.default(torch.ones_like(out[0, 0]), out, y, 1, 1.0)
-    return gradient
+def _cross_entropy(y: Tensor) -> _Loss:
+    """Of classes, shape (n,), or probabilities, shape (n, classes)."""
 
+    def loss(out: Tensor) -> tuple[Tensor, Tensor]:
+        logs, one = torch.log_softmax(out, 1), torch.ones((), dtype=out.dtype)
+        if y.is_floating_point():
+            value, grad = F.cross_entropy(out, y), -(one / len(y)) * y
+        else:
+            value, total = aten.nll_loss_forward.default(logs, y, None, 1, -100)
+            grad = aten.nll_loss_backward.default(one, logs, y, None, 1, -100, total)
+        return value, torch._log_softmax_backward_data(grad, logs, 1, out.dtype)
 
-def _cross_entropy_gradient(out: Tensor, y: Tensor) -> Tensor:
-    """By classes, shape (n,), or by probabilities, shape (n, classes)."""
-    logs, one = torch.log_softmax(out, 1), torch.ones_like(out[0, 0])
-    if y.ndim == 2:
-        grad = -(one / len(out)) * y
-    else:
-        _, total = aten.nll_loss_forward.default(logs, y, None, 1, -100)
-        grad = aten.nll_loss_backward.default(one, logs, y, None, 1, -100, total)
-    return torch._log_softmax_backward_data(grad, logs, 1, out.dtype)
+    return loss
 
 
 def why_not_fused(network: nn.Module, opt: Optimizer, loss: object, sets: Sequence[object]) -> str | None:
@@ -262,10 +297,10 @@ def _linear(network: nn.Module) -> list[nn.Linear]:
 
 _COVERED = (nn.Linear, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.LeakyReLU, nn.GELU, nn.Identity)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_LOSSES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
-    "mse": (lambda out, y: aten.mse_loss.default(out, y), _mse_gradient),
-    "l1": (_l1_value, _l1_gradient),
-    "huber": (F.huber_loss, _huber_gradient),
-    "smooth_l1": (F.smooth_l1_loss, _smooth_l1_gradient),
-    "cross_entropy": (F.cross_entropy, _cross_entropy_gradient),
+_LOSSES: dict[str, Callable[[Tensor], _Loss]] = {
+    "mse": _mse,
+    "l1": _l1,
+    "huber": _huber,
+    "smooth_l1": _smooth_l1,
+    "cross_entropy": _cross_entropy,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, overload
 
 import torch
@@ -69,12 +70,16 @@ class _AdamFamily(_LibTorchOptimizer):
     def _adam_step(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         step = state["step"] = int(state.get("step", 0)) + 1
         beta1, beta2 = group["betas"]
-        first = _kept(state, "exp_avg", parameter).mul_(beta1).add_(grad, alpha=1 - beta1)
-        second = _kept(state, "exp_avg_sq", parameter).mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        first = _kept(state, "exp_avg", parameter).mul_(_constant(beta1, parameter)).add_(grad, alpha=1 - beta1)
+        second = (
+            _kept(state, "exp_avg_sq", parameter)
+            .mul_(_constant(beta2, parameter))
+            .addcmul_(grad, grad, value=1 - beta2)
+        )
         if group["amsgrad"]:
             largest = _kept(state, "max_exp_avg_sq", parameter)
             second = torch.maximum(largest, second, out=largest)
-        denominator = second.sqrt().div_(math.sqrt(1 - beta2**step)).add_(group["eps"])
+        denominator = second.sqrt().div_(math.sqrt(1 - beta2**step)).add_(_constant(group["eps"], parameter))
         parameter.addcdiv_(first, denominator, value=-group["lr"] / (1 - beta1**step))
 
 
@@ -112,7 +117,7 @@ class AdamW(_AdamFamily):
 
     def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         if group["weight_decay"] != 0:
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.mul_(_constant(1 - group["lr"] * group["weight_decay"], parameter))
         self._adam_step(parameter, grad, state, group)
 
 
@@ -182,13 +187,21 @@ class RMSprop(_LibTorchOptimizer):
         alpha = group["alpha"]
         if group["weight_decay"] != 0:
             grad = grad.add(parameter, alpha=group["weight_decay"])
-        square = _kept(state, "square_avg", parameter).mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
+        square = (
+            _kept(state, "square_avg", parameter)
+            .mul_(_constant(alpha, parameter))
+            .addcmul_(grad, grad, value=1 - alpha)
+        )
         if group["centered"]:
-            mean = _kept(state, "grad_avg", parameter).mul_(alpha).add_(grad, alpha=1 - alpha)
+            mean = _kept(state, "grad_avg", parameter).mul_(_constant(alpha, parameter)).add_(grad, alpha=1 - alpha)
             square = square.addcmul(mean, mean, value=-1)
-        average = square.sqrt().add_(group["eps"])
+        average = square.sqrt().add_(_constant(group["eps"], parameter))
         if group["momentum"] > 0:
-            buffer = _kept(state, "momentum_buffer", parameter).mul_(group["momentum"]).addcdiv_(grad, average)
+            buffer = (
+                _kept(state, "momentum_buffer", parameter)
+                .mul_(_constant(group["momentum"], parameter))
+                .addcdiv_(grad, average)
+            )
             parameter.add_(buffer, alpha=-group["lr"])
         else:
             parameter.addcdiv_(grad, average, value=-group["lr"])
@@ -215,3 +228,13 @@ def _kept(state: dict[str, Any], name: str, parameter: Tensor) -> Tensor:
         state[name] = torch.zeros_like(parameter)
     kept: Tensor = state[name]
     return kept
+
+
+def _constant(value: float, like: Tensor) -> float | Tensor:
+    """`value` as PyTorch's operations convert it on their own, for which they take longer than for the operation."""
+    return _scalar(value, like.dtype) if like.dtype in (torch.float32, torch.float64) else value
+
+
+@lru_cache(maxsize=64)
+def _scalar(value: float, dtype: torch.dtype) -> Tensor:
+    return torch.tensor(value, dtype=dtype, device="cpu")

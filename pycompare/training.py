@@ -170,7 +170,7 @@ def _trainer(
         )
     dl_train, dl_valid = (_batches(data, batch_size) for data in sets)
     if engine != "autograd" and not reason:
-        return Fused(network, opt, loss, dl_train, dl_valid)
+        return Fused(network, opt, str(loss), list(dl_train), list(dl_valid))
     flat = own_optimizer and not why_not_flat(opt)
     return _Autograd(network, FlatOptimizer(opt) if flat else opt, loss, dl_train, dl_valid)
 
