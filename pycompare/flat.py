@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
-from torch.optim import optimizer as torch_optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from pycompare.optim import Adam, AdamW, RMSprop
 
@@ -55,18 +55,21 @@ class FlatOptimizer:
 
     def __init__(self, opt: Optimizer) -> None:
         self._opt = opt
-        self._parameters = [p for p in opt.param_groups[0]["params"] if p.requires_grad]
+        self._all: list[Tensor] = opt.param_groups[0]["params"]
+        self._parameters = [parameter for parameter in self._all if parameter.requires_grad]
+        self._has_gradient = [parameter.requires_grad for parameter in self._all]
         self._flat: FlatParameters | None = FlatParameters(self._parameters, opt)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        self._opt.zero_grad()
+        for parameter in self._all:
+            parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
-        ready = [p for p in self._opt.param_groups[0]["params"] if p.grad is not None and not p.grad.is_sparse]
-        if self._flat and list(map(id, ready)) != list(map(id, self._parameters)):
+        grads = [parameter.grad for parameter in self._all]
+        if self._flat and [grad is not None and not grad.is_sparse for grad in grads] != self._has_gradient:
             for i, parameter in enumerate(self._parameters):
                 self._opt.state[parameter] = self._flat.state(i)
             self._flat = None
@@ -74,7 +77,7 @@ class FlatOptimizer:
             self._opt.step()
             return
         torch._foreach_copy_(self._flat.values, self._parameters)
-        torch._foreach_copy_(self._flat.grads, [parameter.grad for parameter in self._parameters])
+        torch._foreach_copy_(self._flat.grads, [grad for grad in grads if grad is not None])
         self._flat.step()
         torch._foreach_copy_(self._parameters, self._flat.values)
 
@@ -87,7 +90,7 @@ def why_not_flat(opt: Optimizer) -> str | None:
         return f"the optimizer {type(opt).__name__}, its groups or its past steps"
     if type(opt) is SGD and (group["foreach"] is not False or group["maximize"] or group["differentiable"]):
         return "SGD with foreach, fused, maximize or differentiable"
-    if torch_optimizer._global_optimizer_pre_hooks or torch_optimizer._global_optimizer_post_hooks:
+    if _global_optimizer_pre_hooks or _global_optimizer_post_hooks:
         return "hooks on optimizers"
     if not parameters or any(type(p) is not nn.Parameter or not _is_plain(p) for p in parameters):
         return "parameters other than plain tensors in the CPU's memory"

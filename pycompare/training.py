@@ -43,7 +43,8 @@ def train_loop(
 
     Mirrors the course's `train_loop(network, dl_train, opt)`, which returns nothing.
     """
-    return _mean_loss(_training_losses(network, dl_train, opt, loss), loss)
+    batches = _cast_batches(dl_train, _first_parameter(network))
+    return _mean_loss(_training_losses(network, batches, opt, loss), loss)
 
 
 def valid_loop(network: nn.Module, dl_valid: Batches, *, loss: str | LossFunction = "mse") -> float:
@@ -57,7 +58,7 @@ def valid_loop(network: nn.Module, dl_valid: Batches, *, loss: str | LossFunctio
 
     Mirrors the course's `valid_loop(network, dl_valid)`, R's two-pass `mean` included.
     """
-    losses, _ = _validation_losses(network, dl_valid, loss)
+    losses, _ = _validation_losses(network, _cast_batches(dl_valid, _first_parameter(network)), loss)
     return _mean_loss(losses, loss)
 
 
@@ -143,10 +144,15 @@ class _Autograd:
     dl_valid: Batches
 
     def train(self) -> Tensor:
-        return _training_losses(self.network, self.dl_train, self.opt, self.loss)
+        return _training_losses(self.network, self._cast(self.dl_train), self.opt, self.loss)
 
     def validate(self) -> tuple[Tensor, list[int]]:
-        return _validation_losses(self.network, self.dl_valid, self.loss)
+        return _validation_losses(self.network, self._cast(self.dl_valid), self.loss)
+
+    def _cast(self, batches: Batches) -> Batches:
+        if isinstance(batches, DataLoader):
+            return _cast_batches(batches, _first_parameter(self.network))
+        return batches
 
 
 def _trainer(
@@ -283,14 +289,14 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _training_losses(
-    network: nn.Module, dl_train: Batches, opt: torch.optim.Optimizer | FlatOptimizer, loss: str | LossFunction
+    network: nn.Module, batches: Batches, opt: torch.optim.Optimizer | FlatOptimizer, loss: str | LossFunction
 ) -> Tensor:
-    """The loss of every batch, on the CPU, each taken before the batch's step."""
+    """The loss of every batch (already cast), on the CPU, each taken before the batch's step."""
     function = _loss_function(loss)
     network.train()
     losses = []
     with torch.enable_grad():
-        for x, y in _cast_batches(dl_train, _first_parameter(network)):
+        for x, y in batches:
             opt.zero_grad()
             value = function(network(x), y)
             value.backward()
@@ -299,13 +305,13 @@ def _training_losses(
     return _stacked(losses)
 
 
-def _validation_losses(network: nn.Module, dl_valid: Batches, loss: str | LossFunction) -> tuple[Tensor, list[int]]:
-    """The loss of every batch, on the CPU, and how many numbers its mean is over."""
+def _validation_losses(network: nn.Module, batches: Batches, loss: str | LossFunction) -> tuple[Tensor, list[int]]:
+    """The loss of every batch (already cast), on the CPU, and how many numbers its mean is over."""
     function = _loss_function(loss)
     network.eval()
     losses, sizes = [], []
     with torch.no_grad():
-        for x, y in _cast_batches(dl_valid, _first_parameter(network)):
+        for x, y in batches:
             losses.append(function(network(x), y))
             sizes.append(y.numel())
     return _stacked(losses), sizes
@@ -335,7 +341,7 @@ def _cast_dataset(name: str, dataset: Dataset[Any], like: Tensor) -> Dataset[Any
     if len(dataset) == 0:  # type: ignore[arg-type]
         raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
     tensors = _whole_tensors(dataset)
-    return dataset if tensors is None else tuple(_cast(tensor, like) for tensor in tensors)
+    return dataset if tensors is None else tuple(_cast(tensor, like) for tensor in _pair(tensors))
 
 
 def _batches(data: Dataset[Any] | tuple[Tensor, ...], batch_size: int) -> Batches:
@@ -359,10 +365,14 @@ def _cast_batches(batches: Batches, like: Tensor) -> Iterator[tuple[Tensor, Tens
     if isinstance(batches, DataLoader):
         _give_generator(batches)
     for batch in batches:
-        if len(batch) != 2:
-            raise ValueError(f"A batch must be a pair (inputs, targets); got {len(batch)} items. Change the dataset.")
-        x, y = batch
+        x, y = _pair(batch)
         yield _cast(torch.as_tensor(x), like), _cast(torch.as_tensor(y), like)
+
+
+def _pair(batch: Any) -> Any:
+    if len(batch) != 2:
+        raise ValueError(f"A batch must be a pair (inputs, targets); got {len(batch)} items. Change the dataset.")
+    return batch
 
 
 def _give_generator(loader: DataLoader[Any]) -> None:
