@@ -13,8 +13,8 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 
 from pycompare.optim import Adam, AdamW, RMSprop
 
-# In bytes; PyTorch's allocator aligns tensors so, and BLAS may choose its kernel by it.
-_ALIGNMENT = 64
+# In bytes; PyTorch's allocator aligns tensors so, and MKL's sums of products depend on it.
+ALIGNMENT = 64
 
 
 class FlatParameters:
@@ -108,7 +108,7 @@ def _is_plain(parameter: Tensor) -> bool:
 
 def _flat_zeros(like: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """A buffer with room for all of `like`, and its parts in their shapes."""
-    aligned = _ALIGNMENT // like[0].element_size()
+    aligned = ALIGNMENT // like[0].element_size()
     starts = [0]
     for tensor in like:
         starts.append(starts[-1] + -(-tensor.numel() // aligned) * aligned)

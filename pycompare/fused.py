@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 from torch.optim import Optimizer
 
-from pycompare.flat import FlatParameters, why_not_flat
+from pycompare.flat import ALIGNMENT, FlatParameters, why_not_flat
 from pycompare.network import MLP
 
 Batches = Sequence[tuple[Tensor, Tensor]]
@@ -244,6 +244,8 @@ def _parameter_reason(network: nn.Module) -> str | None:
         bias = module.bias is None or module.bias.shape == (rows,)
         if not bias or module.weight.shape != (rows, columns) or module.weight.stride() != (columns, 1):
             return "weights and biases of other shapes or strides than nn.Linear's"
+    if any(parameter.data_ptr() % ALIGNMENT for parameter in used):
+        return f"parameters that do not start at a multiple of {ALIGNMENT} bytes"
     return None
 
 

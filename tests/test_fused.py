@@ -200,6 +200,18 @@ REFUSED_NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: _with(_square(), lambda n: setattr(n[1].weight, "data", n[1].weight.data.t())),
         "parameters other than plain tensors",
     ),
+    "unaligned": (
+        lambda: _with(_chain(), lambda n: setattr(n[0].weight, "data", torch.rand(7)[1:].view(3, 2))),
+        "parameters that do not start at a multiple of 64 bytes",
+    ),
+    "bias of another shape": (
+        lambda: _with(_chain(), lambda n: setattr(n[0].bias, "data", torch.ones(1))),
+        "weights and biases of other shapes",
+    ),
+    "wide strides": (
+        lambda: _with(MLP(1, ()), lambda n: setattr(n[0].weight, "data", torch.empty_strided((1, 1), (2, 1)).fill_(6))),
+        "weights and biases of other shapes or strides",
+    ),
     "widths": (lambda: MLP(3), "layers or inputs whose widths do not match"),
     "outputs": (lambda: MLP(2, out_features=2), "targets that do not match"),
 }
@@ -216,7 +228,7 @@ def test_refused_networks(case: str) -> None:
 
 
 # Of the networks above, those that autograd can train, and without a compiler.
-TRAINABLE = sorted(REFUSED_NETWORKS.keys() - {"compiled", "mixed", "widths", "outputs"})
+TRAINABLE = sorted(REFUSED_NETWORKS.keys() - {"compiled", "mixed", "wide strides", "widths", "outputs"})
 
 
 @pytest.mark.parametrize("case", TRAINABLE)
