@@ -6,6 +6,7 @@ curves part at the first epoch. PyTorch's SGD and Adagrad already agree with Lib
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -19,12 +20,16 @@ from pycompare.checks import number
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
+# PyTorch wraps this for torch.compile, and so imports torch._dynamo at the first call: a second that buys nothing here.
+_add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+
+
 class _LibTorchOptimizer(torch.optim.Optimizer):
     """The step that the three optimisers share: one `_update` per parameter that has a gradient."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters with settings of its own, which are checked."""
-        super().add_param_group(param_group)
+        _add_param_group(self, param_group)
         self.param_groups[-1].update(check_optimizer_arguments(self.param_groups[-1]))
 
     @overload
