@@ -3,7 +3,7 @@ VENV := .venv
 # One thread a process: the tests run in several, and no bit depends on it.
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test clean
+.PHONY: demo test bench clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/pycompare compare --lr 1,0.1,0.01,0.001 --out out/
@@ -14,6 +14,12 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -n auto --cov
+
+bench: $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	mkdir -p out
+	$(VENV)/bin/python benchmarks/run.py --json out/benchmark.json
+	$(VENV)/bin/python benchmarks/plot.py out/benchmark.json docs/images
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pycompare needs Python 3.11 or later")'

@@ -1,0 +1,65 @@
+"""What is paid before the first epoch: imports, `--help`, the first call, the start of workers."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+CLOCK = "from time import perf_counter as clock; start = clock(); "
+FIRST_CALL = """
+import torch, pandas
+from time import perf_counter as clock
+def call():
+    import pycompare
+    start = clock()
+    pycompare.compare_configs(epochs=1, lr=[0.1], progress=False)
+    return clock() - start
+start = clock()
+import pycompare
+imported = clock() - start
+print(imported + call() - call())
+"""
+WORKERS = """
+import inspect, pycompare
+from time import perf_counter as clock
+def call():
+    start = clock()
+    pycompare.compare_configs(epochs=1, lr=[0.1, 0.2], progress=False, n_jobs=2)
+    return clock() - start
+if "n_jobs" in inspect.signature(pycompare.compare_configs).parameters:
+    pycompare.compare_configs(epochs=1, lr=[0.1], progress=False)
+    print(call() - call())
+"""
+# What is measured, its limit in seconds, and the program that prints it; None where the whole process counts.
+MEASURES: dict[str, tuple[float | None, list[str]]] = {
+    "import pycompare": (0.1, ["-c", CLOCK + "import pycompare; print(clock() - start)"]),
+    "import torch, pandas": (None, ["-c", CLOCK + "import torch, pandas; print(clock() - start)"]),
+    "pycompare --help": (0.5, ["-m", "pycompare", "--help"]),
+    "first compare_configs, above imports and training": (0.3, ["-c", FIRST_CALL]),
+    "start of two workers": (None, ["-c", WORKERS]),
+}
+
+
+def measure_startup(rounds: int) -> list[dict[str, Any]]:
+    """One row a measurement: medians of `rounds` processes each, in turn."""
+    seconds: dict[str, list[float]] = {name: [] for name in MEASURES}
+    for name in tqdm(list(MEASURES) * rounds, desc="start-up", unit="process", disable=None):
+        seconds[name] += _run(MEASURES[name][1])
+    return [
+        {"what": name, "seconds": taken, "median": statistics.median(taken) if taken else None, "limit": limit}
+        for (name, (limit, _)), taken in zip(MEASURES.items(), seconds.values(), strict=True)
+    ]
+
+
+def _run(arguments: list[str]) -> list[float]:
+    """What the program prints, or for want of an own clock how long it took; [] where it cannot measure."""
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True)
+    if arguments[0] == "-m":
+        return [time.perf_counter() - start]
+    return [float(done.stdout)] if done.stdout.strip() else []

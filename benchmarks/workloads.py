@@ -1,0 +1,134 @@
+"""What is trained: the same network once for each value of one hyper-parameter, as `compare_configs` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pycompare import Split, course_data, friedman1
+from pycompare.configs import DEFAULTS
+from pycompare.labels import r_number
+
+SEED = 123
+COURSE = (4, 50, 50, 1)
+LARGE = (10, 256, 256, 1)
+LARGE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One sweep.
+
+    Attributes:
+        name: what it is called in the table.
+        parameter, values: the varied argument of `compare_configs`.
+        epochs: passes over the training set in every run.
+        split: training and validation set.
+        network: makes a fresh network.
+        fixed: the arguments that are not varied, where they are not at their defaults.
+        widths: of a chain of Linear layers with ReLU between them; None for another network.
+        course: whether the R code of the course can run it.
+        rounding: the relative difference that mere rounding may make within the epochs of the proof.
+    """
+
+    name: str
+    parameter: str
+    values: tuple[float, ...]
+    epochs: int
+    split: Split
+    network: Callable[[], nn.Module]
+    fixed: dict[str, float]
+    widths: tuple[int, ...] | None = None
+    course: bool = False
+    rounding: float = 0.0
+
+    def settings(self) -> list[tuple[str, dict[str, Any]]]:
+        """The label and all hyper-parameters of every run."""
+        every = DEFAULTS | self.fixed
+        return [(f"{self.parameter} = {r_number(value)}", every | {self.parameter: value}) for value in self.values]
+
+    def shortened(self, epochs: int) -> Workload:
+        return replace(self, epochs=min(epochs, self.epochs))
+
+
+def chain(widths: tuple[int, ...]) -> nn.Sequential:
+    """Linear layers with ReLU between them, as anybody would write them."""
+    layers: list[nn.Module] = []
+    for width_in, width_out in pairwise(widths):
+        layers += [nn.Linear(width_in, width_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class Residual(nn.Module):
+    """A network that is no chain: the second layer adds to what the first one gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(4, 50), nn.Linear(50, 50), nn.Linear(50, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.first(x).relu()
+        return self.last(hidden + self.second(hidden).relu())
+
+
+def course_sweep(name: str, parameter: str, values: tuple[float, ...], epochs: int) -> Workload:
+    return Workload(name, parameter, values, epochs, course_data(), partial(chain, COURSE), {}, COURSE, course=True)
+
+
+def residual_sweep(epochs: int) -> Workload:
+    values = (0.1, 0.03, 0.01, 0.003)
+    return Workload("a network that is no chain, 4 lr", "lr", values, epochs, course_data(), Residual, {})
+
+
+def synthetic(rows: int) -> Split:
+    """Friedman's first benchmark, 10 inputs; 70 % of the rows for training."""
+    return Split.from_arrays(*friedman1(rows, rng=SEED), seed=SEED)
+
+
+def training_workloads(quick: bool) -> list[Workload]:
+    """The sweeps that all contenders run."""
+    many = tuple(float(lr) for lr in np.geomspace(1e-4, 0.1, 4 if quick else 64))
+    large = synthetic(2_000 if quick else LARGE_ROWS)
+    return [
+        course_sweep("learning-rate sweep, 4 lr", "lr", (1.0, 0.1, 0.01, 0.001), 2 if quick else 30),
+        course_sweep("batch-size sweep, 2 to 64", "batch_size", (2, 4, 8, 16, 32, 64), 1 if quick else 30),
+        course_sweep(f"{len(many)} configurations", "lr", many, 1 if quick else 10),
+        residual_sweep(2 if quick else 30),
+        *(large_network(size, large) for size in ((256, 4096) if quick else (16, 64, 256, 1024, 4096))),
+    ]
+
+
+def large_network(batch_size: int, split: Split) -> Workload:
+    name = f"10-256-256-1, batch size {batch_size}"
+    # 1,750 steps amplify roundings: at batch size 16 double precision moves pycompare's own curve by 7e-3.
+    rounding = 2e-2 if batch_size < 64 else 0.0
+    network, fixed = partial(chain, LARGE), {"lr": 0.001}
+    return Workload(name, "batch_size", (batch_size,), 2, split, network, fixed, LARGE, rounding=rounding)
+
+
+def parallel_workload(quick: bool) -> Workload:
+    """16 configurations of the large network, at least ten seconds of serial work."""
+    values = tuple(float(lr) for lr in np.geomspace(1e-4, 0.01, 4 if quick else 16))
+    split = synthetic(2_000 if quick else LARGE_ROWS)
+    name = f"10-256-256-1, {len(values)} configurations"
+    epochs, fixed = 1 if quick else 12, {"batch_size": 64}
+    return Workload(name, "lr", values, epochs, split, partial(chain, LARGE), fixed, LARGE)
+
+
+def seeded(workload: Workload) -> nn.Module:
+    """The workload's network with the initial weights that all contenders share."""
+    torch.manual_seed(SEED)
+    return workload.network()
+
+
+def float32(split: Split) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The tensors of the training and of the validation set, in single precision."""
+    train, valid = (tuple(tensor.float() for tensor in part.tensors) for part in (split.train, split.valid))
+    return train, valid
