@@ -22,9 +22,8 @@ def curves(workload: Workload, backend: Literal["torch", "basetorch"]) -> pd.Dat
 @cache
 def session(backend: Literal["torch", "basetorch"]) -> RSession:
     """R with the exercises loaded, opened once: its start is not what is measured."""
-    from pycompare.parity.suite import source_exercises
-
     from pycompare.parity import RSession
+    from pycompare.parity.suite import source_exercises
 
     opened: Any = RSession(backend)
     source_exercises(opened)

@@ -19,14 +19,13 @@ from tqdm import tqdm
 from pycompare.checks import number, whole_number
 from pycompare.data import Split, course_data
 from pycompare.labels import r_number
+from pycompare.losses import LossFunction, check_loss
 from pycompare.network import MLP
 from pycompare.seeding import torch_manual_seed
 from pycompare.training import (
-    LossFunction,
     OptimizerFactory,
     accepts,
     check_engine,
-    check_loss,
     optimizer_factory,
     train_epochs,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, Dataset
 
+from pycompare.batches import Batches, cast_batches, cast_dataset, split_batches
 from pycompare.checks import whole_number
 from pycompare.flat import FlatOptimizer, why_not_flat
 from pycompare.fused import Fused, why_not_fused
+from pycompare.losses import LossFunction, loss_function
 from pycompare.optim import Adam, AdamW, RMSprop, check_optimizer_arguments
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
-Batches = Iterable[Any]
 
 
 def train_loop(
@@ -43,7 +42,7 @@ def train_loop(
 
     Mirrors the course's `train_loop(network, dl_train, opt)`, which returns nothing.
     """
-    batches = _cast_batches(dl_train, _first_parameter(network))
+    batches = cast_batches(dl_train, _first_parameter(network))
     return _mean_loss(_training_losses(network, batches, opt, loss), loss)
 
 
@@ -58,7 +57,7 @@ def valid_loop(network: nn.Module, dl_valid: Batches, *, loss: str | LossFunctio
 
     Mirrors the course's `valid_loop(network, dl_valid)`, R's two-pass `mean` included.
     """
-    losses, _ = _validation_losses(network, _cast_batches(dl_valid, _first_parameter(network)), loss)
+    losses, _ = _validation_losses(network, cast_batches(dl_valid, _first_parameter(network)), loss)
     return _mean_loss(losses, loss)
 
 
@@ -151,7 +150,7 @@ class _Autograd:
 
     def _cast(self, batches: Batches) -> Batches:
         if isinstance(batches, DataLoader):
-            return _cast_batches(batches, _first_parameter(self.network))
+            return cast_batches(batches, _first_parameter(self.network))
         return batches
 
 
@@ -167,14 +166,14 @@ def _trainer(
     engine: str,
 ) -> _Autograd | Fused:
     like = _first_parameter(network)
-    sets = [_cast_dataset(name, data, like) for name, data in (("ds_train", ds_train), ("ds_valid", ds_valid))]
+    sets = [cast_dataset(name, data, like) for name, data in (("ds_train", ds_train), ("ds_valid", ds_valid))]
     reason = "an optimizer of your own" if not own_optimizer else why_not_fused(network, opt, loss, sets)
     if engine == "fused" and reason:
         raise ValueError(
             f"`engine` must be 'auto' or 'autograd' here; got 'fused', which does not cover {reason}."
             " Leave `engine` at its default."
         )
-    dl_train, dl_valid = (_batches(data, batch_size) for data in sets)
+    dl_train, dl_valid = (split_batches(data, batch_size) for data in sets)
     if engine != "autograd" and not reason:
         return Fused(network, opt, str(loss), list(dl_train), list(dl_valid))
     flat = own_optimizer and not why_not_flat(opt)
@@ -217,12 +216,6 @@ def accepts(factory: OptimizerFactory, name: str) -> bool:
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
-def check_loss(loss: str | LossFunction) -> str | LossFunction:
-    """`loss` itself, or one clear error where it is neither a known name nor a callable."""
-    _loss_function(loss)
-    return loss
-
-
 def check_engine(engine: str) -> str:
     """`engine` itself, or one clear error where it is unknown."""
     if engine not in ("auto", "autograd", "fused"):
@@ -230,69 +223,11 @@ def check_engine(engine: str) -> str:
     return engine
 
 
-def _loss_function(loss: str | LossFunction) -> LossFunction:
-    if loss in _ELEMENTWISE or isinstance(loss, _ELEMENTWISE_MODULES):
-        return _same_shape(loss)
-    if callable(loss):
-        return _scalar(loss)
-    if not isinstance(loss, str) or loss not in _LOSSES:
-        raise ValueError(
-            f"`loss` must be one of {', '.join(_LOSSES)}; got {loss!r}."
-            " For another, pass a callable (outputs, targets) -> scalar tensor."
-        )
-    return _LOSSES[loss]
-
-
-def _same_shape(function: LossFunction) -> LossFunction:
-    """`function`, refusing what would broadcast."""
-
-    def checked(outputs: Tensor, targets: Tensor) -> Tensor:
-        if outputs.shape != targets.shape:
-            raise ValueError(
-                f"`network` must return outputs of the targets' shape {tuple(targets.shape)};"
-                f" got {tuple(outputs.shape)}. Change the network's last layer, or reshape the targets."
-            )
-        return function(outputs, targets.to(outputs.dtype))
-
-    return checked
-
-
-def _scalar(function: LossFunction) -> LossFunction:
-    """`function`, refusing what is not one number."""
-
-    def checked(outputs: Tensor, targets: Tensor) -> Tensor:
-        value = function(outputs, targets)
-        if not isinstance(value, Tensor) or value.numel() != 1:
-            raise ValueError(f"`loss` must return a scalar tensor; got {value!r}. Reduce it, as by .mean().")
-        return value.reshape(())
-
-    return checked
-
-
-def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of logits (n, classes) with class indices, (n,) or (n, 1), or probabilities (n, classes)."""
-    if targets.shape == outputs.shape and outputs.shape[-1] > 1:
-        return F.cross_entropy(outputs, targets)
-    if outputs.ndim != 2 or targets.numel() != len(outputs):
-        raise ValueError(
-            f"`network` must return one logit for each class, shape (n, classes); got {tuple(outputs.shape)} for"
-            f" targets {tuple(targets.shape)}. Change the network's last layer."
-        )
-    classes = targets.reshape(-1)
-    known = (classes >= 0) & (classes < outputs.shape[1]) & (classes == classes.floor())
-    if not known.all():
-        raise ValueError(
-            f"`targets` must be class indices from 0 to {outputs.shape[1] - 1}; got {classes[~known][0].item()!r}."
-            " Number the classes from 0, and give the network one output for each."
-        )
-    return F.cross_entropy(outputs, classes.long())
-
-
 def _training_losses(
     network: nn.Module, batches: Batches, opt: torch.optim.Optimizer | FlatOptimizer, loss: str | LossFunction
 ) -> Tensor:
     """The loss of every batch (already cast), on the CPU, each taken before the batch's step."""
-    function = _loss_function(loss)
+    function = loss_function(loss)
     network.train()
     losses = []
     with torch.enable_grad():
@@ -307,7 +242,7 @@ def _training_losses(
 
 def _validation_losses(network: nn.Module, batches: Batches, loss: str | LossFunction) -> tuple[Tensor, list[int]]:
     """The loss of every batch (already cast), on the CPU, and how many numbers its mean is over."""
-    function = _loss_function(loss)
+    function = loss_function(loss)
     network.eval()
     losses, sizes = [], []
     with torch.no_grad():
@@ -336,59 +271,6 @@ def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     return float(mean)
 
 
-def _cast_dataset(name: str, dataset: Dataset[Any], like: Tensor) -> Dataset[Any] | tuple[Tensor, ...]:
-    """The tensors behind a plain dataset, cast as `like`; another dataset itself."""
-    if len(dataset) == 0:  # type: ignore[arg-type]
-        raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
-    tensors = _whole_tensors(dataset)
-    return dataset if tensors is None else tuple(_cast(tensor, like) for tensor in _pair(tensors))
-
-
-def _batches(data: Dataset[Any] | tuple[Tensor, ...], batch_size: int) -> Batches:
-    if isinstance(data, tuple):
-        parts = [tensor.split(min(batch_size, len(data[0]))) for tensor in data]
-        return list(zip(*parts, strict=True))
-    return DataLoader(data, min(batch_size, len(data)))  # type: ignore[arg-type]
-
-
-def _whole_tensors(dataset: Dataset[Any]) -> tuple[Tensor, ...] | None:
-    """The tensors behind a plain `TensorDataset`, or a `Subset` of one; None for datasets with a mind of their own."""
-    if type(dataset) is TensorDataset:
-        return dataset.tensors
-    if type(dataset) is Subset and all(type(i) is int for i in dataset.indices):
-        tensors = _whole_tensors(dataset.dataset)
-        return tensors and tuple(tensor[list(dataset.indices)] for tensor in tensors)
-    return None
-
-
-def _cast_batches(batches: Batches, like: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    if isinstance(batches, DataLoader):
-        _give_generator(batches)
-    for batch in batches:
-        x, y = _pair(batch)
-        yield _cast(torch.as_tensor(x), like), _cast(torch.as_tensor(y), like)
-
-
-def _pair(batch: Any) -> Any:
-    if len(batch) != 2:
-        raise ValueError(f"A batch must be a pair (inputs, targets); got {len(batch)} items. Change the dataset.")
-    return batch
-
-
-def _give_generator(loader: DataLoader[Any]) -> None:
-    """Let a loader, and its sampler, draw from a generator of its own where it has none."""
-    if loader.generator is None:
-        loader.generator = torch.default_generator.clone_state()
-    sampler: Any = loader.sampler
-    if getattr(sampler, "generator", loader.generator) is None:
-        sampler.generator = loader.generator
-
-
-def _cast(tensor: Tensor, like: Tensor) -> Tensor:
-    dtype = like.dtype if tensor.is_floating_point() else tensor.dtype
-    return tensor.to(like.device, dtype)
-
-
 def _first_parameter(network: nn.Module) -> Tensor:
     parameter = next(network.parameters(), None)
     if parameter is None:
@@ -396,15 +278,6 @@ def _first_parameter(network: nn.Module) -> Tensor:
     return parameter
 
 
-_ELEMENTWISE = (F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss)
-_ELEMENTWISE_MODULES = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss)
-_LOSSES: dict[str, LossFunction] = {
-    "mse": _same_shape(F.mse_loss),
-    "l1": _same_shape(F.l1_loss),
-    "huber": _same_shape(F.huber_loss),
-    "smooth_l1": _same_shape(F.smooth_l1_loss),
-    "cross_entropy": _cross_entropy,
-}
 _OPTIMIZERS: dict[str, OptimizerFactory] = {
     "adamw": AdamW,
     "adam": Adam,

@@ -1,0 +1,66 @@
+"""Batches of a dataset, cast to a network's dtype and device, without a draw from torch's global generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+
+Batches = Iterable[Any]
+
+
+def cast_dataset(name: str, dataset: Dataset[Any], like: Tensor) -> Dataset[Any] | tuple[Tensor, ...]:
+    """The tensors behind a plain dataset, cast as `like`; another dataset itself."""
+    if len(dataset) == 0:  # type: ignore[arg-type]
+        raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
+    tensors = _whole_tensors(dataset)
+    return dataset if tensors is None else tuple(_cast(tensor, like) for tensor in _pair(tensors))
+
+
+def split_batches(data: Dataset[Any] | tuple[Tensor, ...], batch_size: int) -> Batches:
+    """Batches in order: slices of tensors, or a loader of a dataset."""
+    if isinstance(data, tuple):
+        parts = [tensor.split(min(batch_size, len(data[0]))) for tensor in data]
+        return list(zip(*parts, strict=True))
+    return DataLoader(data, min(batch_size, len(data)))  # type: ignore[arg-type]
+
+
+def _whole_tensors(dataset: Dataset[Any]) -> tuple[Tensor, ...] | None:
+    """The tensors behind a plain `TensorDataset`, or a `Subset` of one; None for datasets with a mind of their own."""
+    if type(dataset) is TensorDataset:
+        return dataset.tensors
+    if type(dataset) is Subset and all(type(i) is int for i in dataset.indices):
+        tensors = _whole_tensors(dataset.dataset)
+        return tensors and tuple(tensor[list(dataset.indices)] for tensor in tensors)
+    return None
+
+
+def cast_batches(batches: Batches, like: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pairs of inputs and targets, cast as `like`; a loader, and its sampler, get a generator where they have none."""
+    if isinstance(batches, DataLoader):
+        _give_generator(batches)
+    for batch in batches:
+        x, y = _pair(batch)
+        yield _cast(torch.as_tensor(x), like), _cast(torch.as_tensor(y), like)
+
+
+def _pair(batch: Any) -> Any:
+    if len(batch) != 2:
+        raise ValueError(f"A batch must be a pair (inputs, targets); got {len(batch)} items. Change the dataset.")
+    return batch
+
+
+def _give_generator(loader: DataLoader[Any]) -> None:
+    if loader.generator is None:
+        loader.generator = torch.default_generator.clone_state()
+    sampler: Any = loader.sampler
+    if getattr(sampler, "generator", loader.generator) is None:
+        sampler.generator = loader.generator
+
+
+def _cast(tensor: Tensor, like: Tensor) -> Tensor:
+    dtype = like.dtype if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(like.device, dtype)
