@@ -38,8 +38,8 @@ def test_one_step_in_place_leaves_the_gradient_to_the_caller() -> None:
     assert x.grad.item() != gradient[0], "the next gradient is added to what was not zeroed"
 
 
-# Two orders of rounding; measured 6e-16 after 200 steps.
-ROUNDING = 1e-13
+# Two orders of rounding; measured equal after 200 steps here, where the path has all but arrived.
+ROUNDING = 1e-14
 
 
 def test_the_steps_are_sgd_s_with_a_scaled_learning_rate() -> None:

@@ -133,7 +133,7 @@ TABLES = (
         ("init", "index"),
         tables.inits,
         in_double={},
-        kernels=Budget(atol=1e-6, why="orthogonal_: the QR decomposition rounds differently"),
+        kernels=Budget(atol=2e-7, why="orthogonal_: another MKL branch moved its QR decomposition by up to 6.0e-8"),
         stand_in=Budget(atol=1e-6, why="normal draws approximated in float32; float32 against double"),
     ),
     Table("one_cycle", "lr_one_cycle", ("step",), tables.one_cycle, in_double={}),
@@ -142,7 +142,7 @@ TABLES = (
         "course_data, nn_mlp, train_loop, optim_ignite_adamw",
         ("parameter", "index", "step"),
         tables.course_first_steps,
-        kernels=Budget(atol=1e-6, why="5 steps moved a parameter by up to 1.7e-7 in all, some of them near 0"),
+        kernels=Budget(atol=1e-7, why="another MKL branch moved a parameter by up to 3.0e-8 in 5 steps, some near 0"),
         stand_in=Budget(atol=1e-15, why="sums of products in another order: measured 6e-17, some parameters near 0"),
     ),
     Table(
