@@ -21,7 +21,7 @@ from pycompare.data import Split, course_data
 from pycompare.labels import r_number
 from pycompare.losses import LossFunction, check_loss
 from pycompare.network import MLP
-from pycompare.seeding import torch_manual_seed
+from pycompare.seeding import checked_seed, torch_manual_seed
 from pycompare.training import (
     OptimizerFactory,
     accepts,
@@ -156,7 +156,7 @@ def compare_configs(
         epochs=epochs,
         split=(split := _checked_split(data)),
         make_network=_network_factory(network, split, loss),
-        seed=whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1),
+        seed=checked_seed(seed),
         optimizer=optimizer,
         loss=check_loss(loss),
         device=_checked_device(device),

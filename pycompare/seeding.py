@@ -32,7 +32,7 @@ def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator
         ...     float(torch.rand(()))
         0.29611194133758545
     """
-    seed = whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1)
+    seed = checked_seed(seed)
     generators = _generators(torch.device(device))
     with _one_scope_at_a_time:
         states = [generator.get_state() for generator in generators]
@@ -43,6 +43,11 @@ def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator
         finally:
             for generator, state in zip(generators, states, strict=True):
                 generator.set_state(state)
+
+
+def checked_seed(seed: int) -> int:
+    """`seed` as an int that torch's generators take, or one clear error."""
+    return whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1)
 
 
 def _generators(device: torch.device) -> list[torch.Generator]:
