@@ -31,7 +31,12 @@ class Fused:
         self._network, self._parameters = network, list(network.parameters())
         self._flat = FlatParameters(self._parameters, opt)
         tensors = iter(zip(self._flat.values, self._flat.grads, strict=True))
-        layers = [_layer(module, tensors) for module in _chain(network) if type(module) is not nn.Identity]
+        layers: list[_Linear | _Activation] = []
+        for module in _chain(network):
+            if isinstance(module, nn.Linear):
+                layers.append(_Linear(*_with_grads(module, tensors)))
+            elif type(module) is not nn.Identity:
+                layers.append(_activation(module, in_place=bool(layers) and isinstance(layers[-1], _Linear)))
         first = next(layer for layer in layers if isinstance(layer, _Linear))
         self._forwards = [layer.forward for layer in layers]
         self._backwards = [layer.backward for layer in layers[: layers.index(first) : -1]] + [first.end]
@@ -107,9 +112,9 @@ class _Linear:
 
 
 class _Activation:
-    def __init__(
-        self, forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor, Tensor, Tensor], Tensor]
-    ) -> None:
+    """An elementwise function; its derivative overwrites the gradient that it is given."""
+
+    def __init__(self, forward: Callable[[Tensor], Tensor], backward: Callable[..., Tensor]) -> None:
         self._function, self._derivative = forward, backward
 
     def forward(self, x: Tensor) -> Tensor:
@@ -120,27 +125,42 @@ class _Activation:
         return self._derivative(grad, self._x, self._y)
 
 
-def _layer(module: nn.Module, tensors: Iterator[tuple[Tensor, Tensor]]) -> _Linear | _Activation:
-    """The layer of a module; a linear one takes its values and gradients from `tensors`."""
+def _with_grads(
+    module: nn.Linear, tensors: Iterator[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
+    """Weight, bias and their gradients, from `tensors`, the next parts of the flat buffers."""
+    weight, weight_grad = next(tensors)
+    bias, bias_grad = (None, None) if module.bias is None else next(tensors)
+    return weight, bias, weight_grad, bias_grad
+
+
+def _activation(module: nn.Module, *, in_place: bool) -> _Activation:
+    """The activation of a module; `in_place`, it may overwrite its input where the derivative does not need that."""
     match module:
-        case nn.Linear():
-            weight, weight_grad = next(tensors)
-            bias, bias_grad = (None, None) if module.bias is None else next(tensors)
-            return _Linear(weight, bias, weight_grad, bias_grad)
         case nn.ReLU():
-            return _Activation(torch.relu, lambda g, _, y: aten.threshold_backward.default(g, y, 0))
+            return _Activation(
+                torch.relu_ if in_place else torch.relu,
+                lambda g, _, y: aten.threshold_backward.grad_input(g, y, 0, grad_input=g),
+            )
         case nn.Tanh():
-            return _Activation(torch.tanh, lambda g, _, y: aten.tanh_backward.default(g, y))
+            return _Activation(
+                torch.tanh_ if in_place else torch.tanh,
+                lambda g, _, y: aten.tanh_backward.grad_input(g, y, grad_input=g),
+            )
         case nn.Sigmoid():
-            return _Activation(torch.sigmoid, lambda g, _, y: aten.sigmoid_backward.default(g, y))
+            return _Activation(
+                torch.sigmoid_ if in_place else torch.sigmoid,
+                lambda g, _, y: aten.sigmoid_backward.grad_input(g, y, grad_input=g),
+            )
         case nn.LeakyReLU(negative_slope=a):
             return _Activation(
-                lambda x: F.leaky_relu(x, a), lambda g, x, _: aten.leaky_relu_backward.default(g, x, a, False)
+                lambda x: F.leaky_relu(x, a),
+                lambda g, x, _: aten.leaky_relu_backward.grad_input(g, x, a, False, grad_input=g),
             )
         case nn.GELU(approximate=kind):
             return _Activation(
                 lambda x: F.gelu(x, approximate=kind),
-                lambda g, x, _: aten.gelu_backward.default(g, x, approximate=kind),
+                lambda g, x, _: aten.gelu_backward.grad_input(g, x, approximate=kind, grad_input=g),
             )
     raise AssertionError(module)
 
@@ -258,6 +278,9 @@ def _data_reason(network: nn.Module, loss: str, data: object) -> str | None:
     widths = [x.shape[1], *(module.out_features for module in linear)]
     if widths[:-1] != [module.in_features for module in linear]:
         return "layers or inputs whose widths do not match"
+    memory = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    if memory & {tensor.untyped_storage().data_ptr() for tensor in data}:
+        return "data that shares memory with a parameter"
     if len(y) != len(x) or not _is_target(y, loss, widths[-1]):
         return "targets that do not match the outputs"
     return None

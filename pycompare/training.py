@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.overrides import has_torch_function
 from torch.utils.data import DataLoader, Dataset
 
 from pycompare.batches import Batches, cast_batches, cast_dataset, split_batches
@@ -234,7 +235,7 @@ def _training_losses(
         for x, y in batches:
             opt.zero_grad()
             value = function(network(x), y)
-            value.backward()
+            _backward(value)
             opt.step()
             losses.append(value.detach())
     return _stacked(losses)
@@ -250,6 +251,17 @@ def _validation_losses(network: nn.Module, batches: Batches, loss: str | LossFun
             losses.append(function(network(x), y))
             sizes.append(y.numel())
     return _stacked(losses), sizes
+
+
+def _backward(value: Tensor) -> None:
+    """`value.backward()`, without the checks that it makes in Python, which take as long as a layer."""
+    if has_torch_function((value,)) or not value.is_floating_point():
+        value.backward()
+        return
+    # As `Tensor.backward` calls it: keep no graph, make none of the gradients, accumulate into every leaf.
+    torch.autograd.Variable._execution_engine.run_backward(
+        (value,), (torch.ones_like(value),), False, False, (), True, True
+    )
 
 
 def _stacked(losses: list[Tensor]) -> Tensor:

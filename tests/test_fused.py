@@ -120,6 +120,13 @@ def test_bits_of_larger_networks(hidden: tuple[int, ...]) -> None:
     _assert_same(network, (data, Subset(data, range(200))), "adamw", epochs=2, batch_size=128, lr=0.01)
 
 
+def test_bits_of_one_unit_and_batches_of_one_row() -> None:
+    # A 1 x 1 matrix counts as column-major, and the product after it takes its operands the other way round.
+    with torch_manual_seed(3):
+        network = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 40), nn.Tanh(), nn.Linear(40, 1))
+    _assert_same(network, (DATA, DATA), "sgd", epochs=2, batch_size=1, lr=0.01)
+
+
 def test_divergence_is_the_same() -> None:
     _assert_same(_chain(), (DATA, DATA), "sgd", epochs=30, batch_size=30, lr=1e6)
 
@@ -272,6 +279,17 @@ def test_refused_arguments(arguments: dict[str, Any], reason: str) -> None:
     how = {"train": DATA, "valid": DATA, "engine": "fused"} | arguments
     with pytest.raises(ValueError, match=f"got 'fused', which does not cover {reason}"):
         train_valid(_chain(), how.pop("train"), how.pop("valid"), 1, 16, **how)
+
+
+def test_data_that_shares_memory_with_a_parameter_changes_as_it_is_trained() -> None:
+    def curves(**how: Any) -> pd.DataFrame:
+        network = _chain()
+        data = TensorDataset(network.get_parameter("0.weight").detach(), torch.ones(3, 1))
+        return train_valid(network, data, data, 3, 2, lr=0.1, **how)
+
+    with pytest.raises(ValueError, match="does not cover data that shares memory with a parameter"):
+        curves(engine="fused")
+    pd.testing.assert_frame_equal(curves(), curves(optimizer=AdamW), check_exact=True)
 
 
 @pytest.mark.parametrize(
