@@ -33,6 +33,8 @@ from pycompare.training import (
 if TYPE_CHECKING:
     from plotnine import ggplot
 
+OnEpoch = Callable[[str, int, nn.Module], object]
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -110,6 +112,7 @@ def compare_configs(
     dtype: torch.dtype | str = "float32",
     n_jobs: int | None = 1,
     engine: str = "auto",
+    on_epoch: OnEpoch | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Train one network for each value of the one argument that is a list, and compare the validation curves.
@@ -131,6 +134,8 @@ def compare_configs(
         n_jobs: runs at a time, as in scikit-learn: -1 for all cores, None for what `joblib.parallel_config` says. The
             bits and their order do not depend on it.
         engine: as in `train_valid`: "auto", "autograd" or "fused", which differ in speed only.
+        on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
+            after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
         progress: show a bar on a terminal.
 
     Returns:
@@ -166,7 +171,7 @@ def compare_configs(
     sweep.check_network()
     settings = [fixed | {parameter: value} for value in values]
     with tqdm(total=epochs * len(values), unit="epoch", disable=None if progress else True) as bar:
-        runs = _run_all(sweep, settings, labels, _checked_n_jobs(n_jobs), bar)
+        runs = _run_all(sweep, settings, labels, _checked_n_jobs(n_jobs, on_epoch), bar, on_epoch)
     for curves, label, value in zip(runs, labels, values, strict=True):
         curves.insert(0, "config", label)
         curves.insert(1, parameter, value)
@@ -188,18 +193,21 @@ class _Sweep:
     dtype: torch.dtype
     engine: str
 
-    def run(self, settings: dict[str, float], on_epoch: Callable[[], object] = lambda: None) -> pd.DataFrame:
-        """Make a network and train it with `settings`, both in one random scope; call `on_epoch` after each epoch."""
+    def run(
+        self, settings: dict[str, float], watch: Callable[[int, nn.Module], object] = lambda *_: None
+    ) -> pd.DataFrame:
+        """Make a network and train it with `settings`, both in one random scope; `watch` sees it at every epoch."""
         batch_size = int(settings["batch_size"])
         arguments = _optimizer_arguments(self.optimizer, settings)
         rows = []
         with torch_manual_seed(self.seed, self.device):
             network = self.make_network().to(self.device, self.dtype)
+            watch(0, network)
             how = (self.epochs, batch_size, self.optimizer, arguments)
             train, valid = self.split.train, self.split.valid
             for row in train_epochs(network, train, valid, *how, loss=self.loss, engine=self.engine):
                 rows.append(row)
-                on_epoch()
+                watch(len(rows), network)
         return pd.DataFrame(rows)
 
     def check_network(self) -> None:
@@ -222,17 +230,28 @@ class _Sweep:
 
 
 def _run_all(
-    sweep: _Sweep, settings: list[dict[str, float]], labels: list[str], n_jobs: int | None, bar: tqdm[Any]
+    sweep: _Sweep,
+    settings: list[dict[str, float]],
+    labels: list[str],
+    n_jobs: int | None,
+    bar: tqdm[Any],
+    on_epoch: OnEpoch | None,
 ) -> list[pd.DataFrame]:
     if n_jobs != 1:
         from pycompare.parallel import run_in_parallel
 
         bar.set_description(f"{len(settings)} runs side by side")
         return run_in_parallel(sweep.run, settings, labels, n_jobs, on_done=lambda: bar.update(sweep.epochs))
+
+    def watch(label: str, epoch: int, network: nn.Module) -> None:
+        bar.update(epoch > 0)
+        if on_epoch:
+            on_epoch(label, epoch, network)
+
     runs = []
     for i, (setting, label) in enumerate(zip(settings, labels, strict=True), start=1):
         bar.set_description(f"run {i}/{len(settings)}, {label}")
-        runs.append(sweep.run(setting, on_epoch=bar.update))
+        runs.append(sweep.run(setting, partial(watch, label)))
     return runs
 
 
@@ -332,10 +351,12 @@ def _network_factory(
     return partial(MLP, x.shape[1], out_features=width)
 
 
-def _checked_n_jobs(n_jobs: int | None) -> int | None:
-    if n_jobs is None or whole_number("n_jobs", n_jobs) != 0:
-        return n_jobs
-    raise ValueError("`n_jobs` must be 1 or more, or -1 for all cores; got 0. Use 1 for one run at a time.")
+def _checked_n_jobs(n_jobs: int | None, on_epoch: OnEpoch | None) -> int | None:
+    if n_jobs is not None and whole_number("n_jobs", n_jobs) == 0:
+        raise ValueError("`n_jobs` must be 1 or more, or -1 for all cores; got 0. Use 1 for one run at a time.")
+    if on_epoch is not None and n_jobs != 1:
+        raise ValueError(f"`n_jobs` must be 1 with `on_epoch`; got {n_jobs!r}. A worker's network cannot be watched.")
+    return n_jobs
 
 
 def _checked_device(device: torch.device | str) -> torch.device:

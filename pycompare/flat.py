@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
+from torch.optim import Optimizer
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from pycompare.optim import Adam, AdamW, RMSprop
+from pycompare.optim import SGD, Adam, AdamW, RMSprop
 
 # In bytes; PyTorch's allocator aligns tensors so, and MKL's sums of products depend on it.
 ALIGNMENT = 64
@@ -32,9 +32,8 @@ class FlatParameters:
         make: Any = type(opt)
         twin = make([buffer], **opt.defaults)
         self._state: dict[str, Any] = twin.state[buffer]
-        self.step: Callable[[], object] = twin.step
-        if hasattr(twin, "_update"):  # what step() calls: its bookkeeping takes half as long again
-            self.step = partial(twin._update, buffer, buffer.grad, self._state, twin.param_groups[0])
+        # What twin.step() calls: its bookkeeping takes half as long again.
+        self.step: Callable[[], object] = partial(twin._update, buffer, buffer.grad, self._state, twin.param_groups[0])
 
     def state(self, i: int) -> dict[str, Any]:
         """The optimiser's state of the i-th parameter: views where it is tensors."""
@@ -91,12 +90,9 @@ class FlatOptimizer:
 
 def why_not_flat(opt: Optimizer) -> str | None:
     """What keeps `opt` and its parameters from a flat buffer; None if nothing does."""
-    group = opt.param_groups[0]
-    parameters = [p for p in group["params"] if p.requires_grad]
+    parameters = [p for p in opt.param_groups[0]["params"] if p.requires_grad]
     if type(opt) not in (AdamW, Adam, RMSprop, SGD) or len(opt.param_groups) > 1 or opt.state:
         return f"the optimizer {type(opt).__name__}, its groups or its past steps"
-    if type(opt) is SGD and (group["foreach"] is not False or group["maximize"] or group["differentiable"]):
-        return "SGD with foreach, fused, maximize or differentiable"
     if _global_optimizer_pre_hooks or _global_optimizer_post_hooks:
         return "hooks on optimizers"
     if not parameters or any(type(p) is not nn.Parameter or not _is_plain(p) for p in parameters):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 _DIGITS = 15
 
 
@@ -22,3 +24,24 @@ def r_number(value: float) -> str:
     fixed = f"{value:.{decimals}f}"
     scientific = f"{value:.{len(significant) - 1}e}"
     return fixed if len(fixed) <= len(scientific) else scientific
+
+
+def value_label(value: object) -> str:
+    """A number as `r_number`, a tuple of them in brackets, a text itself, a callable by its name."""
+    if isinstance(value, (str, bool)):
+        return str(value)
+    if isinstance(value, (tuple, list)):
+        return "(" + ", ".join(map(value_label, value)) + ")"
+    if isinstance(value, Real):
+        return r_number(float(value))
+    return str(getattr(value, "__name__", type(value).__name__))
+
+
+def setting_label(name: str, value: object) -> str:
+    """The text that stands for a setting in a legend.
+
+    Example:
+        >>> setting_label("betas", (0.9, 0.99)), setting_label("optimizer", "adam")
+        ('betas = (0.9, 0.99)', 'optimizer = adam')
+    """
+    return f"{name} = {value_label(value)}"

@@ -1,7 +1,8 @@
-"""Adam, AdamW and RMSprop in LibTorch's order of operations, which R torch's `optim_ignite_*` run.
+"""Adam, AdamW, RMSprop and SGD in LibTorch's order of operations, which R torch's `optim_ignite_*` run.
 
 PyTorch's own Adam and AdamW round differently (they update the first moment by `lerp`); on the course's network the
-curves part at the first epoch. PyTorch's SGD and Adagrad already agree with LibTorch.
+curves part at the first epoch. PyTorch's SGD and Adagrad agree with LibTorch, but its SGD imports `torch._dynamo`,
+which takes a second.
 """
 
 from __future__ import annotations
@@ -201,11 +202,74 @@ class RMSprop(_LibTorchOptimizer):
             parameter.addcdiv_(grad, average, value=-group["lr"])
 
 
+class SGD(_LibTorchOptimizer):
+    """Stochastic gradient descent, b the momentum buffer, which starts as the first gradient:
+
+        g <- g + wd p;  b <- momentum b + (1 - dampening) g;  p <- p - lr b
+
+    With nesterov, the last is p <- p - lr (g + momentum b); without momentum, p <- p - lr g.
+
+    Arguments:
+        params: as in `AdamW`.
+        lr: learning rate, 0 or more; default 1e-3.
+        momentum: 0 or more; default 0.
+        dampening: the share of a gradient that the buffer does not take; default 0.
+        weight_decay: wd, 0 or more; default 0.
+        nesterov: look ahead along the buffer; needs momentum, and no dampening.
+        maximize: climb instead.
+
+    Mirrors `optim_ignite_sgd` of R torch and `torch.optim.SGD`, whose bits it has; R's has no `maximize`. Source:
+    Sutskever, Martens, Dahl and Hinton (2013).
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        momentum = group["momentum"]
+        if group["maximize"]:
+            grad = -grad
+        if group["weight_decay"] != 0:
+            grad = grad.add(parameter, alpha=group["weight_decay"])
+        if momentum != 0:
+            if "momentum_buffer" in state:
+                buffer = state["momentum_buffer"].mul_(_constant(momentum, parameter))
+                buffer.add_(grad, alpha=1 - group["dampening"])
+            else:
+                buffer = state["momentum_buffer"] = grad.clone()
+            grad = grad.add(buffer, alpha=momentum) if group["nesterov"] else buffer
+        parameter.add_(grad, alpha=-group["lr"])
+
+
 def check_optimizer_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     """`arguments` with their learning rate, decay and the like as floats, or one clear error for the first bad one."""
     checked = dict(arguments)
     for name in checked.keys() & {"lr", "weight_decay", "eps", "momentum", "lr_decay"}:
         checked[name] = number(name, checked[name], at_least=0)
+    if "dampening" in checked:
+        checked["dampening"] = number("dampening", checked["dampening"])
+    if checked.get("nesterov") and (not checked.get("momentum") or checked.get("dampening")):
+        raise ValueError(
+            f"`nesterov` must be False without momentum or with dampening; got momentum={checked.get('momentum', 0)!r},"
+            f" dampening={checked.get('dampening', 0)!r}. Give it a momentum such as 0.9, and no dampening."
+        )
     if "alpha" in checked:
         checked["alpha"] = number("alpha", checked["alpha"], at_least=0, below=1)
     if "betas" in checked:

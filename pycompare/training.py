@@ -21,7 +21,7 @@ from pycompare.checks import whole_number
 from pycompare.flat import FlatOptimizer, why_not_flat
 from pycompare.fused import Fused, why_not_fused
 from pycompare.losses import LossFunction, loss_function
-from pycompare.optim import Adam, AdamW, RMSprop, check_optimizer_arguments
+from pycompare.optim import SGD, Adam, AdamW, RMSprop, check_optimizer_arguments
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
@@ -80,8 +80,8 @@ def train_valid(
         network: any module; the datasets' values are cast to the dtype and device of its first parameter.
         ds_train, ds_valid: map-style datasets of pairs (inputs, targets).
         epochs, batch_size: whole numbers, 1 or more. The last batch of an epoch may be shorter.
-        optimizer: "adamw", "adam", "rmsprop" (LibTorch's, see `pycompare.optim`), "sgd", "adagrad" (PyTorch's, which
-            are the same), or a callable (parameters, **optimizer_arguments) -> `torch.optim.Optimizer`.
+        optimizer: "adamw", "adam", "rmsprop", "sgd" (LibTorch's, see `pycompare.optim`), "adagrad" (PyTorch's, which
+            is the same), or a callable (parameters, **optimizer_arguments) -> `torch.optim.Optimizer`.
         loss: as in `train_loop`.
         engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
             common activations, or "auto": fused where that applies.
@@ -294,6 +294,6 @@ _OPTIMIZERS: dict[str, OptimizerFactory] = {
     "adamw": AdamW,
     "adam": Adam,
     "rmsprop": RMSprop,
-    "sgd": partial(torch.optim.SGD, foreach=False),
+    "sgd": SGD,
     "adagrad": partial(torch.optim.Adagrad, foreach=False),
 }

@@ -1,0 +1,125 @@
+"""Paths over maps as a film, drawn by matplotlib on top of a still picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import matplotlib.animation
+import numpy as np
+import pandas as pd
+import plotnine as p9
+from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox, IdentityTransform, TransformedBbox
+from tqdm import tqdm
+
+from pycompare.checks import whole_number
+from pycompare.files import check_writable
+from pycompare.plots import path_colours
+
+_MOST_FRAMES, _DPI = 120, 100
+_HOLD = 12  # frames that the last picture stays
+_WRITERS = {".gif": "pillow", ".mp4": "ffmpeg"}
+
+
+def animate_paths(
+    still: p9.ggplot,
+    paths: pd.DataFrame,
+    file: str | PathLike[str],
+    *,
+    x: str,
+    y: str,
+    facets: Sequence[str] = (),
+    fps: int = 15,
+    progress: bool = True,
+) -> Path:
+    """Write a film in which the paths grow, epoch by epoch.
+
+    Arguments:
+        still: the plot of the same paths at their start, as `plot_paths` draws it.
+        paths: columns epoch, x, y; config, if several lie on one map; and `facets`.
+        file: where to; .gif, or .mp4 where ffmpeg is installed. It appears whole or not at all.
+        x, y: the names of the coordinates.
+        facets: the columns of rows and columns of maps, in this order.
+        fps: pictures a second, 1 or more. More than 120 epochs are thinned out.
+        progress: show a bar on a terminal.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: `file` has another ending, cannot be written, or needs ffmpeg, which is missing.
+    """
+    path = Path(file)
+    writer = _writer(path, whole_number("fps", fps, at_least=1))
+    check_writable(path.parent)
+    film, lines = _film(still, paths, x, y, facets)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            tqdm(_thinned(paths["epoch"]), desc=path.name, unit="picture", disable=None if progress else True) as bar,
+            writer.saving(film, str(partial), dpi=_DPI),
+        ):
+            for epoch in bar:
+                for line, epochs, pixels in lines:
+                    line.set_data(*pixels[epochs <= epoch].T)
+                writer.grab_frame()
+            for _ in range(_HOLD):
+                writer.grab_frame()
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _writer(path: Path, fps: int) -> matplotlib.animation.AbstractMovieWriter:
+    name = _WRITERS.get(path.suffix.lower())
+    if name is None:
+        raise ValueError(f"`file` must end in .gif or .mp4; got {path.name!r}. Call it e.g. paths.gif.")
+    if not matplotlib.animation.writers.is_available(name):
+        raise ValueError(f"`file` {path.name!r} needs {name}, which is not installed. Install it, or write a .gif.")
+    return matplotlib.animation.writers[name](fps=fps)
+
+
+def _film(
+    still: p9.ggplot, paths: pd.DataFrame, x: str, y: str, facets: Sequence[str]
+) -> tuple[Figure, list[tuple[Line2D, np.ndarray[Any, Any], np.ndarray[Any, Any]]]]:
+    """A figure that shows the drawn `still` as an image; for each path a line on it, its epochs and its pixels.
+
+    To draw the whole plot again for each picture would take ten times as long.
+    """
+    drawn = still.draw()
+    try:
+        drawn.set_dpi(_DPI)
+        canvas = FigureCanvasAgg(drawn)
+        canvas.draw()
+        film = Figure(drawn.get_size_inches(), dpi=_DPI)
+        film.figimage(np.asarray(canvas.buffer_rgba()))
+        panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
+        names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
+        colours = dict(zip(names.unique(), path_colours(names.nunique()), strict=True))
+        finite = np.isfinite(paths[[x, y]]).all(axis=1)
+        lines = []
+        for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
+            axes = drawn.axes[0 if panels is None else panels.get_loc(key[:-1])]
+            line = Line2D([], [], color=colours[key[-1]], linewidth=1.4, marker="o", markersize=2.5)
+            line.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
+            film.add_artist(line)
+            line.set_transform(IdentityTransform())
+            lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
+    finally:
+        pyplot.close(drawn)
+    return film, lines
+
+
+def _thinned(epochs: pd.Series[int]) -> list[int]:
+    every = sorted(epochs.unique())
+    step = -(-len(every) // _MOST_FRAMES)
+    return [int(epoch) for epoch in (*every[:-1:step], every[-1])]

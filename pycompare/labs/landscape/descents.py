@@ -1,0 +1,325 @@
+"""Paths of optimizers over the map of one neuron's loss."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from pycompare.checks import number, whole_number
+from pycompare.labels import setting_label, value_label
+from pycompare.labs.landscape.toy import (
+    MAP_POINTS,
+    MAP_RANGE,
+    checked_dtype,
+    checked_loss,
+    checked_points,
+    loss_map,
+)
+from pycompare.losses import LossFunction
+from pycompare.training import OptimizerFactory, make_optimizer
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+Range = tuple[float, float]
+_TUPLES = ("start", "betas")  # arguments whose one value is a pair: only a list of pairs is several
+
+
+@dataclass(frozen=True, eq=False)
+class Descents:
+    """Paths of a neuron's weight and bias over the map of its loss.
+
+    Attributes:
+        data: tidy frame, one row for each path and epoch. A column for each argument that varies (the losses' is
+            loss_fn) and, where paths lie on one map, config (the label, "momentum = 0.9"); then epoch (0 is the start),
+            weight, bias, and the loss at that point. Numbers that overflow are infinite or NaN.
+        losses: the losses by name.
+        overlay: the argument whose paths lie on one map; None where there is none.
+        rows: the argument that has a row of maps for each value; None where there is none.
+        x, y: the points, each of shape (points,).
+    """
+
+    data: pd.DataFrame
+    losses: dict[str, str | LossFunction]
+    overlay: str | None
+    rows: str | None
+    x: Tensor = field(repr=False)
+    y: Tensor = field(repr=False)
+
+    def summary(self) -> pd.DataFrame:
+        """One row a path: where it ends, with what loss, and at which epoch it diverged and left the default map.
+
+        Returns:
+            The columns of `data` before epoch; weight, bias, loss of the last finite point; diverged_at (the first
+            epoch without finite numbers) and left_map_at, both Int64 with NA where there is none.
+        """
+        starts = self.data[self.data["epoch"] == 0]
+        path = (self.data["epoch"] == 0).cumsum()
+        ends = pd.DataFrame([_end(rows) for _, rows in self.data.groupby(path)])
+        keys = starts.loc[:, :"epoch"].drop(columns="epoch").reset_index(drop=True)
+        return keys.join(ends.astype({"diverged_at": "Int64", "left_map_at": "Int64"}))
+
+    def maps(self, weight: Range | None = None, bias: Range | None = None, n: int = MAP_POINTS) -> pd.DataFrame:
+        """The `loss_map` of each loss, one below the other, with its name in loss_fn.
+
+        Arguments:
+            weight, bias: (lowest, highest); unless given, from -5 to 8, or further where a start lies outside.
+            n: points in each direction.
+        """
+        starts = self.data[self.data["epoch"] == 0]
+        weight, bias = weight or _around(starts["weight"]), bias or _around(starts["bias"])
+        x, y, dtype = self.x.numpy(), self.y.numpy(), self.x.dtype
+        frames = [
+            loss_map(loss, x, y, weight, bias, n, dtype=dtype).assign(loss_fn=name)
+            for name, loss in self.losses.items()
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    def plot(
+        self,
+        weight: Range | None = None,
+        bias: Range | None = None,
+        n: int = MAP_POINTS,
+        *,
+        colour: str = "shared",
+    ) -> ggplot:
+        """The paths on the maps: bias to the right, weight upwards, a facet for each loss; lighter is lower.
+
+        Arguments:
+            weight, bias, n: as in `maps`. A path that leaves the map is cut at its edge; the caption says when.
+            colour: "shared", one log scale for all maps, or "facet", rescaled within each, as the legend then says.
+        """
+        return self._draw(self.data, self.maps(weight, bias, n), colour)
+
+    def plot_fit(self) -> ggplot:
+        """The points, and the line that each path ends with."""
+        from pycompare.plots import plot_fit
+
+        points = pd.DataFrame({"x": self.x.numpy(), "y": self.y.numpy()})
+        return plot_fit(points, self.summary(), columns=self._columns(), rows=self.rows)
+
+    def animate(self, file: str | PathLike[str], *, fps: int = 15, progress: bool = True) -> Path:
+        """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
+        from pycompare.animation import animate_paths
+
+        still = self._draw(self.data[self.data["epoch"] == 0], self.maps(), "shared")
+        facets = [name for name in (self.rows, self._columns()) if name]
+        return animate_paths(still, self.data, file, x="bias", y="weight", facets=facets, fps=fps, progress=progress)
+
+    def save(self, folder: str | PathLike[str]) -> list[Path]:
+        """Write descents.csv and descents.png into `folder`, as `Comparison.save` does; return their paths."""
+        from pycompare.files import save_files
+
+        return save_files(folder, "descents", self.data, self.plot())
+
+    def __repr__(self) -> str:
+        varied = " and ".join(name for name in (self.overlay, self.rows) if name) or "one setting"
+        losses = ", ".join(self.losses)
+        return f"Descents of {losses}, {varied}, {len(self.x)} points\n\n{self.summary().to_string(index=False)}"
+
+    def _repr_png_(self) -> bytes:
+        from pycompare.plots import png
+
+        return png(self.plot())
+
+    def _columns(self) -> str | None:
+        return "loss_fn" if len(self.losses) > 1 else None
+
+    def _draw(self, paths: pd.DataFrame, maps: pd.DataFrame, colour: str) -> ggplot:
+        from pycompare.plots import plot_paths
+
+        starts = self.data.loc[self.data["epoch"] == 0, ["weight", "bias"]]
+        usual = starts.ge(MAP_RANGE[0]).all(axis=None) and starts.le(MAP_RANGE[1]).all(axis=None)
+        note = "" if usual else f"a start lies off the usual map, {MAP_RANGE[0]:g} to {MAP_RANGE[1]:g}"
+        facets = {"columns": self._columns(), "rows": self.rows}
+        return plot_paths(maps, paths, x="bias", y="weight", **facets, colour=colour, note=note)
+
+
+def descend(
+    loss: str | LossFunction = "mse",
+    x: Any = None,
+    y: Any = None,
+    *,
+    lr: float = 0.1,
+    epochs: int = 100,
+    start: Range = (6.0, -3.0),
+    optimizer: str | OptimizerFactory = "sgd",
+    dtype: torch.dtype = torch.float32,
+    **optimizer_arguments: Any,
+) -> Descents:
+    """Fit y = weight x + bias by `epochs` steps of an optimizer, each on all points, and keep the path.
+
+    Arguments:
+        loss, x, y, dtype: as in `loss_map`.
+        lr: learning rate, 0 or more.
+        epochs: 1 or more.
+        start: the first (weight, bias).
+        optimizer: "sgd", "adam", "adamw", "rmsprop", "adagrad", or a callable (parameters, **arguments) ->
+            `torch.optim.Optimizer`.
+        optimizer_arguments: momentum, dampening, weight_decay, nesterov, maximize, betas, ...: what it takes.
+
+    Returns:
+        `Descents` with one path: data has epoch, weight, bias, loss, and epochs + 1 rows. What diverges holds infinity
+            and NaN.
+
+    Raises:
+        ValueError, TypeError: before any step, naming argument, value and remedy.
+
+    Mirrors `descend` of r_reference/R, with R torch's bits in float32.
+
+    Example:
+        >>> descend(epochs=2).data["loss"].round(4).tolist()
+        [53.0783, 34.7295, 22.8912]
+    """
+    settings = {"loss": loss, "lr": lr, "start": start, "optimizer": optimizer} | optimizer_arguments
+    for name, value in settings.items():
+        if _is_several(name, value):
+            raise TypeError(f"`{name}` must be one value; got {value!r}. Use compare_descents() to compare several.")
+    return compare_descents(x=x, y=y, epochs=epochs, dtype=dtype, **settings)
+
+
+def compare_descents(
+    loss: Any = "mse",
+    x: Any = None,
+    y: Any = None,
+    *,
+    lr: Any = 0.1,
+    epochs: int = 100,
+    start: Any = (6.0, -3.0),
+    optimizer: Any = "sgd",
+    dtype: torch.dtype = torch.float32,
+    **optimizer_arguments: Any,
+) -> Descents:
+    """Several paths over the same maps: every argument that is a list makes the comparison.
+
+    A list of losses makes facets. The first other list lays its paths over one another on each map, and a second one
+    makes a row of facets for each of its values.
+
+    Arguments:
+        loss, lr, start, optimizer, optimizer_arguments: as in `descend`, or lists of such values (start and betas: a
+            list of pairs). At most two lists besides the losses.
+        x, y, epochs, dtype: as in `descend`.
+
+    Returns:
+        `Descents`, which can draw, animate, summarise and save itself.
+
+    Raises:
+        ValueError, TypeError: before any step, naming argument, value and remedy.
+
+    Example:
+        >>> compare_descents(["mse", "l1"], momentum=[0, 0.9], epochs=2).data.columns.tolist()
+        ['loss_fn', 'momentum', 'config', 'epoch', 'weight', 'bias', 'loss']
+    """
+    points = checked_points(x, y, checked_dtype(dtype))
+    epochs = whole_number("epochs", epochs, at_least=1)
+    settings = {"loss": loss, "lr": lr, "start": start, "optimizer": optimizer} | optimizer_arguments
+    varied = {name: _distinct(name, value) for name, value in settings.items() if _is_several(name, value)}
+    others = [name for name in varied if name != "loss"]
+    if len(others) > 2:
+        names = ", ".join(f"`{name}`" for name in others)
+        raise ValueError(f"At most two arguments besides `loss` may be lists; got {names}. Fix one of them.")
+    overlay, rows = (*others, None, None)[:2]
+    choices = [dict(zip(varied, values, strict=True)) for values in itertools.product(*varied.values())]
+    for choice in choices:  # every error comes before the first step
+        _start(settings | choice, dtype)
+    frames = []
+    for choice in choices:
+        frame = _walk(*_start(settings | choice, dtype), points, epochs)
+        columns = {_COLUMNS.get(name, name): _cell(value) for name, value in choice.items()}
+        if overlay:
+            columns["config"] = setting_label(overlay, choice[overlay])
+        for i, (name, value) in enumerate(columns.items()):
+            frame.insert(i, name, value)
+        frames.append(frame)
+    losses = {value_label(one): one for one in varied.get("loss", [loss])}
+    return Descents(pd.concat(frames, ignore_index=True), losses, overlay, rows, *points)
+
+
+def _start(settings: dict[str, Any], dtype: torch.dtype) -> tuple[nn.Linear, torch.optim.Optimizer, LossFunction]:
+    """A neuron at its start, its optimizer, and the loss, all checked."""
+    arguments = dict(settings)
+    loss, start, optimizer = (arguments.pop(name) for name in ("loss", "start", "optimizer"))
+    if not isinstance(start, (tuple, list)) or len(start) != 2:
+        raise TypeError(f"`start` must be a pair (weight, bias); got {start!r}. Pass e.g. (6, -3).")
+    line = _line(number("start", start[0]), number("start", start[1]), dtype)
+    return line, make_optimizer(line, optimizer, arguments), checked_loss(loss)
+
+
+def _walk(
+    line: nn.Linear, opt: torch.optim.Optimizer, loss: LossFunction, points: tuple[Tensor, Tensor], epochs: int
+) -> pd.DataFrame:
+    """Take the steps; the point and its loss before each of them and after the last."""
+    inputs, targets = (vector[:, None] for vector in points)
+
+    def closure() -> Any:
+        line.zero_grad()  # the optimizer's own imports torch._dynamo, which takes a second
+        value = loss(line(inputs), targets)
+        value.backward()
+        return value
+
+    rows = []
+    for epoch in range(epochs + 1):
+        point = line.weight.item(), line.bias.item()
+        with torch.enable_grad():
+            value: Any = opt.step(closure) if epoch < epochs else loss(line(inputs), targets)
+        rows.append((epoch, *point, value.item()))
+    return pd.DataFrame(rows, columns=["epoch", "weight", "bias", "loss"])
+
+
+def _line(weight: float, bias: float, dtype: torch.dtype) -> nn.Linear:
+    """A 1 -> 1 layer that sums the gradient of its weight as LibTorch 2.8 does.
+
+    A 1 x 1 matrix is row-major and column-major at once. LibTorch 2.8 takes it for one, and computes the weight's
+    gradient as x^T g, PyTorch 2.13 for the other, as g^T x; the two sums round differently. A wider stride settles it.
+    """
+    line: nn.Linear = nn.utils.skip_init(nn.Linear, 1, 1, dtype=dtype, device="cpu")
+    line.weight = nn.Parameter(torch.empty_strided((1, 1), (2, 1), dtype=dtype, device="cpu").fill_(weight))
+    nn.init.constant_(line.bias, bias)
+    return line
+
+
+def _end(path: pd.DataFrame) -> dict[str, object]:
+    finite = np.isfinite(path["weight"]) & np.isfinite(path["bias"]) & np.isfinite(path["loss"])
+    inside = path["weight"].between(*MAP_RANGE) & path["bias"].between(*MAP_RANGE)
+    last = path[finite].iloc[-1] if finite.any() else path.iloc[0]
+    return {name: last[name] for name in ("weight", "bias", "loss")} | {
+        "diverged_at": pd.NA if finite.all() else int(path["epoch"][~finite].iloc[0]),
+        "left_map_at": pd.NA if inside.all() else int(path["epoch"][~inside].iloc[0]),
+    }
+
+
+def _is_several(name: str, value: Any) -> bool:
+    if name in _TUPLES:
+        return isinstance(value, list) and all(isinstance(one, (tuple, list)) for one in value)
+    return isinstance(value, (list, tuple, range, pd.Series, pd.Index)) or getattr(value, "ndim", 0) > 0
+
+
+def _distinct(name: str, values: Any) -> list[Any]:
+    """The values of a list, of which there is one at least, and no two with one label."""
+    listed = [*values]
+    labels = [value_label(value) for value in listed]
+    if not labels or len(set(labels)) < len(labels):
+        raise ValueError(f"`{name}` must hold distinct values, at least one; got {listed!r}. Drop the duplicate.")
+    return listed
+
+
+def _around(starts: pd.Series[float]) -> Range:
+    """The default range of a map, widened by a twentieth beyond starts that lie outside of it."""
+    low, high = min(MAP_RANGE[0], starts.min()), max(MAP_RANGE[1], starts.max())
+    margin = (high - low) / 20
+    return low - margin * (low < MAP_RANGE[0]), high + margin * (high > MAP_RANGE[1])
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, (int, float, str)) else value_label(value)
+
+
+_COLUMNS = {"loss": "loss_fn"}

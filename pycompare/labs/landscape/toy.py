@@ -1,0 +1,181 @@
+"""The problem of one neuron, y = weight x + bias, and the map of its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pycompare.checks import number, whole_number
+from pycompare.losses import LossFunction
+
+MAP_RANGE = (-5.0, 8.0)
+MAP_POINTS = 101
+# In numbers: a block of lines over all points stays in the processor's cache. From 2^15 points on it is one line, since
+# PyTorch then splits the sum over a single line's points among its threads, which moves the last bit.
+_BLOCK = 2**16 - 1
+_LOSSES: dict[str, Callable[..., Tensor]] = {
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "huber": F.huber_loss,
+    "smooth_l1": F.smooth_l1_loss,
+}
+FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
+
+
+def toy_problem(seed: int = 20240215, n: int = 50) -> tuple[FloatArray, FloatArray]:
+    """Points around the parabola 0.75 x^2 + x + 2, which a line has to fit.
+
+    Arguments:
+        seed: of numpy's legacy generator, from 0 to 2^32 - 1.
+        n: how many points, 2 or more.
+
+    Returns:
+        x, standard normal, and y, with normal noise of standard deviation 0.3: each float32, shape (n,).
+
+    Source: Baumstarck (2024), "Visualizing Gradient Descent Parameters in Torch", whose points the defaults give.
+    """
+    n = whole_number("n", n, at_least=2)
+    rng = np.random.RandomState(whole_number("seed", seed, at_least=0, at_most=2**32 - 1))
+    x = rng.randn(n).astype(np.float32)
+    y = 0.75 * x**2 + 1.0 * x + 2.0 + 0.3 * rng.randn(n)
+    return x, y.astype(np.float32)
+
+
+def loss_map(
+    loss: str | LossFunction = "mse",
+    x: Any = None,
+    y: Any = None,
+    weight: tuple[float, float] = MAP_RANGE,
+    bias: tuple[float, float] = MAP_RANGE,
+    n: int = MAP_POINTS,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> pd.DataFrame:
+    """The loss of the lines y = weight x + bias on a grid of n x n weights and biases.
+
+    Arguments:
+        loss: "mse", "l1", "huber", "smooth_l1", or a callable (outputs, targets) -> scalar tensor, both of shape
+            (points, 1), which `torch.func.vmap` must be able to map.
+        x, y: the points, as many of each; `toy_problem()` unless given.
+        weight, bias: (lowest, highest) of the grid.
+        n: points of the grid in each direction, 2 or more.
+        dtype: torch.float32, as R torch, or torch.float64.
+
+    Returns:
+        Columns weight, bias, loss; n^2 rows, all biases of the lowest weight first. The losses have the bits that the
+            loop over single lines has. Blocks bound the memory, so that n = 2001 and a million points are no problem.
+
+    Raises:
+        ValueError, TypeError: an argument is out of range or of the wrong kind.
+
+    Mirrors `loss_map` of r_reference/R.
+
+    Example:
+        >>> loss_map("l1", n=3).head(2)
+           weight  bias       loss
+        0    -5.0  -5.0  10.005297
+        1    -5.0   1.5   5.485985
+    """
+    inputs, targets = checked_points(x, y, checked_dtype(dtype))
+    losses_of = _losses_of(loss, targets)
+    n = whole_number("n", n, at_least=2)
+    weights, biases = (_grid(name, bounds, n) for name, bounds in (("weight", weight), ("bias", bias)))
+    rows = max(1, _BLOCK // (n * len(inputs)))
+    columns = max(1, min(n, _BLOCK // len(inputs)))
+    with torch.no_grad():
+        row_blocks, column_blocks = (
+            torch.from_numpy(values).to(inputs.dtype).split(size)
+            for values, size in ((weights, rows), (biases, columns))
+        )
+        blocks = [
+            torch.cat([losses_of((w[:, None] * inputs)[:, None, :] + b[:, None]) for b in column_blocks], dim=1)
+            for w in row_blocks
+        ]
+    losses = torch.cat(blocks).double().numpy()
+    return pd.DataFrame({"weight": np.repeat(weights, n), "bias": np.tile(biases, n), "loss": losses.ravel()})
+
+
+def checked_loss(loss: str | LossFunction) -> LossFunction:
+    """The callable that `loss`, a name or a callable itself, stands for."""
+    if callable(loss):
+        return loss
+    if not isinstance(loss, str) or loss not in _LOSSES:
+        raise ValueError(
+            f"`loss` must be one of {', '.join(_LOSSES)}; got {loss!r}."
+            " For another, pass a callable (outputs, targets) -> scalar tensor."
+        )
+    return _LOSSES[loss]
+
+
+def checked_points(x: Any, y: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The points as two tensors of shape (points,): the toy problem's, where neither is given."""
+    if (x is None) != (y is None):
+        raise ValueError("`x` and `y` must be given together; got one of them. Pass both, or neither.")
+    given = toy_problem() if x is None else (x, y)
+    inputs, targets = (_vector(name, values, dtype) for name, values in zip("xy", given, strict=True))
+    if len(inputs) != len(targets):
+        raise ValueError(
+            f"`x` and `y` must have the same length; got {len(inputs)} and {len(targets)}. Pass one y for each x."
+        )
+    return inputs, targets
+
+
+def checked_dtype(dtype: torch.dtype) -> torch.dtype:
+    """`dtype` itself, or one clear error where it is not one of two."""
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"`dtype` must be torch.float32 or torch.float64; got {dtype!r}. Use torch.float32 for R's bits."
+        )
+    return dtype
+
+
+def checked_range(name: str, bounds: Any) -> tuple[float, float]:
+    """`bounds` as two floats, the lower first."""
+    if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
+        raise TypeError(f"`{name}` must be a pair (lowest, highest); got {bounds!r}. Pass e.g. (-5, 8).")
+    low, high = (number(name, bound) for bound in bounds)
+    if low >= high:
+        raise ValueError(f"`{name}` must go from a lower to a higher number; got {bounds!r}. Swap or widen them.")
+    return low, high
+
+
+def _losses_of(loss: str | LossFunction, targets: Tensor) -> Callable[[Tensor], Tensor]:
+    """A function of outputs, shape (weights, biases, points), that gives the losses, shape (weights, biases)."""
+    function = checked_loss(loss)
+    if not callable(loss):
+        return lambda outputs: function(outputs, targets.expand_as(outputs), reduction="none").mean(-1)  # type: ignore[call-arg]
+    column = targets[:, None]
+    mapped = torch.func.vmap(lambda outputs: function(outputs[:, None], column))
+
+    def losses_of(outputs: Tensor) -> Tensor:
+        losses = mapped(outputs.flatten(0, 1))
+        if losses.ndim != 1:
+            raise ValueError(
+                f"`loss` must return a scalar tensor; got shape {tuple(losses.shape[1:])}. Reduce it, as by .mean()."
+            )
+        return losses.view(outputs.shape[:2])
+
+    return losses_of
+
+
+def _grid(name: str, bounds: Any, n: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    low, high = checked_range(name, bounds)
+    return low + (high - low) * np.arange(n) / (n - 1)
+
+
+def _vector(name: str, values: Any, dtype: torch.dtype) -> Tensor:
+    vector = torch.as_tensor(np.asarray(values)).detach().to("cpu", dtype)
+    if vector.ndim != 1 or len(vector) == 0:
+        raise ValueError(
+            f"`{name}` must be a vector of at least one number; got shape {tuple(vector.shape)}."
+            " Flatten it, or pass more."
+        )
+    if not vector.isfinite().all():
+        raise ValueError(f"`{name}` must be finite; got {vector[~vector.isfinite()][0].item()!r}. Drop such points.")
+    return vector

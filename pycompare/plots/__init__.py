@@ -1,0 +1,21 @@
+"""Every plot: a tidy frame in, a ggplot out. No torch, no training."""
+
+from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison
+from pycompare.plots.image import png
+from pycompare.plots.parity import plot_parity
+from pycompare.plots.paths import path_colours, plot_fit, plot_paths
+from pycompare.plots.trajectory import CONTOUR_BREAKS, contour_bands, plot_trajectory
+
+__all__ = [
+    "CONTOUR_BREAKS",
+    "contour_bands",
+    "legend_labels",
+    "loss_limits",
+    "path_colours",
+    "plot_comparison",
+    "plot_fit",
+    "plot_parity",
+    "plot_paths",
+    "plot_trajectory",
+    "png",
+]

@@ -1,0 +1,216 @@
+"""Paths of optimizers over maps of a loss."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import plotnine as p9
+from contourpy import contour_generator
+from matplotlib.colors import to_hex
+
+from pycompare.labels import setting_label
+
+_MAP_COLORS = ("#ffffff", "#e6eef6", "#cfdeeb", "#b8cde0")  # pale, so that paths stand out: lighter is lower
+_PATH_SHAPES, _PATH_LINES = ("D", "^", "s", "v", "P", "X", "o"), ("solid", "dashed", "dashdot", "dotted")
+_MOST_NOTES, _CONTOURS = 5, 16
+
+
+def plot_paths(
+    maps: pd.DataFrame,
+    paths: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    columns: str | None = None,
+    rows: str | None = None,
+    colour: str = "shared",
+    note: str = "",
+) -> p9.ggplot:
+    """Paths over maps of a loss; lighter is lower. A ring is a path's start, its mark the end.
+
+    A path is cut at the edge of its map, and the caption says when it leaves, or diverges. Lines of equal loss are
+    drawn at equal steps of the colour scale.
+
+    Arguments:
+        maps: columns x, y, loss, and that of `columns`: a grid for each facet.
+        paths: columns x, y, epoch; config, if several lie on one map; and those of `columns` and `rows`.
+        x, y: the names of the two coordinates.
+        columns: the column with a facet for each value.
+        rows: the column of `paths` with a row of facets for each value.
+        colour: "shared", one log scale (linear where a loss is negative), or "facet", stretched over each map.
+        note: what else the caption is to say.
+    """
+    if colour not in ("shared", "facet"):
+        raise ValueError(f"`colour` must be 'shared' or 'facet'; got {colour!r}. Leave it at its default.")
+    facets = [name for name in (rows, columns) if name]
+    if rows:
+        maps = maps.merge(pd.DataFrame({rows: paths[rows].unique()}), how="cross")
+    level, fill = _loss_scale(maps["loss"], maps.groupby(facets).ngroup() if facets and colour == "facet" else None)
+    surface = _labelled(maps.assign(level=level), rows, columns)
+    drawn = _labelled(_named(paths)[np.isfinite(paths[x]) & np.isfinite(paths[y])], rows, columns)
+    drawn = drawn.assign(**{name: _near(drawn[name], maps[name]) for name in (x, y)})
+    grown = drawn[drawn.groupby([*facets, "config"], observed=True)["epoch"].transform("size") > 1]
+    lines = _contours(surface, x, y, facets)
+    ends = drawn.groupby([*facets, "config"], observed=True, sort=False).tail(1)
+    plot = (
+        p9.ggplot(drawn, p9.aes(x, y, color="config", linetype="config", shape="config", group="config"))
+        + p9.geom_raster(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False)
+        + p9.geom_path(p9.aes(x, y, group="line"), data=lines, inherit_aes=False, color="#6f8ba5", size=0.25)
+        + p9.geom_path(data=grown, color="white", size=1.6, linetype="solid")
+        + p9.geom_path(data=grown, size=0.7)
+        + p9.geom_point(size=0.7, shape="o", show_legend=False)
+        + p9.geom_point(data=drawn[drawn["epoch"] == 0], shape="o", size=3, fill="none", show_legend=False)
+        + p9.geom_point(data=ends, size=2.6)
+        + fill
+        + p9.coord_cartesian(xlim=_extent(maps[x]), ylim=_extent(maps[y]), expand=False)
+        + _path_scales(list(drawn["config"].cat.categories), shown="config" in paths)
+        + p9.theme_bw()
+        + p9.theme(figure_size=(6, 4), panel_grid=p9.element_blank(), plot_caption=p9.element_text(ha="left"))
+        + p9.labs(x=x, y=y, color="", linetype="", shape="", caption=_path_notes(note, paths, maps, x, y, facets))
+    )
+    return plot + _facets(rows, columns, len(surface[columns].cat.categories) if columns else 1)
+
+
+def plot_fit(
+    points: pd.DataFrame, lines: pd.DataFrame, *, columns: str | None = None, rows: str | None = None
+) -> p9.ggplot:
+    """Points, and lines through them.
+
+    Arguments:
+        points: columns x, y.
+        lines: columns weight and bias; config, if several lie in one facet; and those of `columns` and `rows`, as in
+            `plot_paths`.
+    """
+    drawn = _labelled(_named(lines), rows, columns)
+    plot = (
+        p9.ggplot(drawn)
+        + p9.geom_point(p9.aes("x", "y"), data=points, fill="none", color="#5b7a99", size=1.8)
+        + p9.geom_abline(p9.aes(slope="weight", intercept="bias", color="config", linetype="config"), size=0.9)
+        + _path_scales(list(drawn["config"].cat.categories), shown="config" in lines)[:2]
+        + p9.theme_bw()
+        + p9.theme(figure_size=(6, 4), panel_grid_minor=p9.element_blank())
+        + p9.labs(x="x", y="y", color="", linetype="")
+    )
+    return plot + _facets(rows, columns, len(drawn[columns].cat.categories) if columns else 1)
+
+
+def path_colours(n: int) -> list[str]:
+    """`n` colours from black to dark orange: safe for the colour-blind, apart in greyscale, dark on a map."""
+    return [to_hex(colour) for colour in matplotlib.colormaps["inferno"](np.linspace(0, 0.65, n))]
+
+
+def _named(paths: pd.DataFrame) -> pd.DataFrame:
+    """`paths` with an ordered config, a single one where they have none."""
+    names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
+    return paths.assign(config=pd.Categorical(names, categories=names.unique()))
+
+
+def _labelled(frame: pd.DataFrame, rows: str | None, columns: str | None) -> pd.DataFrame:
+    """`frame` with the texts of its facets, in the order of their appearance."""
+    texts = {}
+    if columns:
+        texts[columns] = frame[columns].astype(str)
+    if rows:
+        texts[rows] = frame[rows].map(lambda value: setting_label(rows, value)).astype(str)
+    return frame.assign(**{name: pd.Categorical(text, categories=text.unique()) for name, text in texts.items()})
+
+
+def _facets(rows: str | None, columns: str | None, n_columns: int) -> list[Any]:
+    if rows:
+        return [p9.facet_grid(rows=rows, cols=columns), p9.theme(figure_size=(2.2 + 2.4 * n_columns, 5.5))]
+    if columns:
+        wide = 2 if n_columns in (2, 4) else 3
+        return [p9.facet_wrap(columns, ncol=wide), p9.theme(figure_size=(7.5, 1 + 2.5 * -(-n_columns // wide)))]
+    return []
+
+
+def _path_scales(names: list[str], *, shown: bool) -> list[Any]:
+    def cycled(values: Sequence[str]) -> list[str]:
+        return [values[i % len(values)] for i in range(len(names))]
+
+    guide = "legend" if shown else None
+    return [
+        p9.scale_color_manual(path_colours(len(names)), limits=names, guide=guide),
+        p9.scale_linetype_manual(cycled(_PATH_LINES), limits=names, guide=guide),
+        p9.scale_shape_manual(cycled(_PATH_SHAPES), limits=names, guide=guide),
+    ]
+
+
+def _loss_scale(loss: pd.Series[float], facet: pd.Series[int] | None) -> tuple[pd.Series[float], Any]:
+    """The number that is coloured for each loss, and its scale; stretched over 0 to 1 within each `facet`, if given."""
+    level = loss.where(np.isfinite(loss))
+    logarithmic = level.min() >= 0 and level.max() > 0
+    if logarithmic:
+        level = pd.Series(np.log10(level.clip(lower=level[level > 0].min()).to_numpy()), index=level.index)
+    if facet is None:
+        name, (breaks, labels) = "Loss", _loss_breaks(*_extent(level), logarithmic=logarithmic)
+    else:
+        low, high = (level.groupby(facet).transform(end) for end in ("min", "max"))
+        level = (level - low) / (high - low).replace(0, 1)
+        name, breaks, labels = "Loss,\nscaled within\neach facet", [0.0, 1.0], ["lowest", "highest"]
+    fill = p9.scale_fill_gradientn(list(_MAP_COLORS), name=name, breaks=breaks, labels=labels, na_value="#888888")
+    return level, fill
+
+
+def _loss_breaks(low: float, high: float, *, logarithmic: bool) -> tuple[list[float], list[str]]:
+    if not logarithmic:
+        values = np.linspace(low, high, 4)
+        return list(values), [f"{value:.3g}" for value in values]
+    steps = (1, 2, 5) if high - low < 3 else (1,)
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    breaks = [math.log10(step) + decade for decade in decades for step in steps]
+    shown = [b for b in breaks if low <= b <= high] or [low, high]
+    return shown, [f"{10**b:.3g}" for b in shown]
+
+
+def _extent(values: pd.Series[float]) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _near(values: pd.Series[float], shown: pd.Series[float]) -> pd.Series[float]:
+    """`values` cut where they are far outside of what is shown: drawing programs fail at 1e30."""
+    low, high = _extent(shown)
+    return values.clip(low - 9 * (high - low), high + 9 * (high - low))
+
+
+def _contours(surface: pd.DataFrame, x: str, y: str, facets: list[str]) -> pd.DataFrame:
+    """Lines of equal level on each map, numbered in `line`."""
+    levels = np.linspace(*_extent(surface["level"]), _CONTOURS + 2)[1:-1]
+    pieces = []
+    for key, one in surface.groupby(facets, observed=True) if facets else [((), surface)]:
+        facet: dict[str, Any] = dict(zip(facets, key, strict=True))
+        grid = one.pivot_table("level", y, x)
+        generator = contour_generator(grid.columns, grid.index, grid.to_numpy())
+        for level in levels:
+            pieces += [pd.DataFrame(line, columns=[x, y]).assign(**facet) for line in generator.lines(level)]
+    if not pieces:
+        return surface.head(0).assign(line=0)
+    lines = pd.concat(pieces, keys=range(len(pieces)), names=["line", None]).reset_index("line")
+    return lines.assign(**{name: pd.Categorical(lines[name], surface[name].cat.categories) for name in facets})
+
+
+def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: str, facets: list[str]) -> str | None:
+    """The note, when each path leaves its map, and when it diverges."""
+    inside = paths[x].between(*_extent(maps[x])) & paths[y].between(*_extent(maps[y]))
+    finite = np.isfinite(paths[x]) & np.isfinite(paths[y])
+    names = [name for name in (*facets, "config") if name in paths]
+    notes = [note] if note else []
+    for key, path in paths.groupby(names, sort=False) if names else [((), paths)]:
+        who = ", ".join(
+            text if isinstance(text, str) else setting_label(name, text) for name, text in zip(names, key, strict=True)
+        )
+        what = [
+            f"{happens} at epoch {path['epoch'][~good[path.index]].iloc[0]}"
+            for happens, good in (("off the map", inside), ("diverged", finite))
+            if not good[path.index].all()
+        ]
+        if what:
+            notes.append(f"{who}{': ' if who else ''}{', '.join(what)}")
+    more = [f"and {len(notes) - _MOST_NOTES} more"] if len(notes) > _MOST_NOTES else []
+    return "\n".join(textwrap.wrap("; ".join(notes[:_MOST_NOTES] + more), 60)) or None
