@@ -8,6 +8,7 @@ from .mlbench import friedman2 as friedman2
 from .mlbench import friedman3 as friedman3
 from .mlbench import spirals as spirals
 from .network import MLP as MLP
+from .optim import SGD as SGD
 from .optim import Adam as Adam
 from .optim import AdamW as AdamW
 from .optim import RMSprop as RMSprop

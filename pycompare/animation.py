@@ -57,8 +57,7 @@ def animate_paths(
         ValueError: `file` has another ending, cannot be written, or needs ffmpeg, which is missing.
     """
     path = Path(file)
-    writer = _writer(path, whole_number("fps", fps, at_least=1))
-    check_writable(path.parent)
+    writer = film_writer(path, whole_number("fps", fps, at_least=1))
     film, lines = _film(still, paths, x, y, facets)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
@@ -79,12 +78,14 @@ def animate_paths(
     return path
 
 
-def _writer(path: Path, fps: int) -> matplotlib.animation.AbstractMovieWriter:
+def film_writer(path: Path, fps: int = 1) -> matplotlib.animation.AbstractMovieWriter:
+    """What writes films of this kind, or one clear error where `path` has another ending or cannot be written."""
     name = _WRITERS.get(path.suffix.lower())
     if name is None:
         raise ValueError(f"`file` must end in .gif or .mp4; got {path.name!r}. Call it e.g. paths.gif.")
     if not matplotlib.animation.writers.is_available(name):
-        raise ValueError(f"`file` {path.name!r} needs {name}, which is not installed. Install it, or write a .gif.")
+        raise ValueError(f"`file` must end in .gif without {name}; got {path.name!r}. Install {name}, or write a .gif.")
+    check_writable(path.parent)
     return matplotlib.animation.writers[name](fps=fps)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from pycompare import Split, compare_configs, optimize_rosenbrock, spirals_data
 from pycompare.cli import app
+from pycompare.labs.landscape import compare_descents, compare_paths
 
 RUN = CliRunner()
 
@@ -143,3 +145,42 @@ def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
     os.set_blocking(terminal, False)
     assert b"Traceback" not in printed + os.read(terminal, 65536)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_landscape_descend(tmp_path: Path) -> None:
+    options = "--loss mse,l1 --momentum 0.5,0.9 --nesterov --start 5,-2 --epochs 3 --weight-decay 0.1"
+    film = tmp_path / "a.gif"
+    command = ["lab", "landscape", "descend", *options.split(), "--out", str(tmp_path), "--film", str(film)]
+    result = RUN.invoke(app, command)
+    settings: dict[str, Any] = {"momentum": [0.5, 0.9], "nesterov": True, "weight_decay": 0.1}
+    expected = compare_descents(["mse", "l1"], start=(5, -2), epochs=3, **settings)
+    assert repr(expected) in result.output
+    assert f"Saved {film}" in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "descents.csv"), expected.data, check_exact=True)
+    assert film.read_bytes().startswith(b"GIF89a")
+
+
+def test_landscape_paths(tmp_path: Path) -> None:
+    options = "--batch-size 16,64 --epochs 2 --seed 9 --optimizer sgd --lr 1e-6 --weight-decay 0.01 --points 5"
+    result = RUN.invoke(app, ["lab", "landscape", "paths", *options.split(), "--out", str(tmp_path)])
+    arguments: dict[str, Any] = {"epochs": 2, "seed": 9, "optimizer": "sgd", "lr": 1e-6}
+    expected = compare_paths(batch_size=[16, 64], n=5, **arguments)
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "paths.csv"), expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("descend --loss mse,foo", "`loss` must be one of"),
+        ("descend --start 3", "`start` must be a pair"),
+        ("descend --momentum x", "`momentum` must be a number"),
+        ("descend --film a.avi", "`file` must end in .gif or .mp4"),
+        ("paths --lr 0.1", "Exactly one of"),
+        ("paths --lr 0.1,0.2 --directions up --epochs 1", "`directions` must be"),
+    ],
+)
+def test_landscape_refuses_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", "landscape", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output

@@ -181,16 +181,12 @@ def plane(
     measured = _Loss(network, data, check_loss(loss), whole_number("batch_size", batch_size, at_least=1))
     paths = _checked_trajectories(trajectories, measured.origin.size)
     explained = None
-    if isinstance(directions, tuple) and len(directions) == 2:
+    if isinstance(_check_directions(directions), tuple):
         kind, axes = "given", np.stack([_direction(one, measured.origin) for one in directions])
     elif directions == "pca":
         kind, (axes, explained) = "pca", _principal_directions(paths, measured.origin)
-    elif directions == "filter":
-        kind, axes = "filter", _filter_directions(network, seed)
     else:
-        raise ValueError(
-            f"`directions` must be 'filter', 'pca' or a pair; got {directions!r}. Pass two networks for a pair."
-        )
+        kind, axes = "filter", _filter_directions(network, seed)
     made = Plane(pd.DataFrame(), pd.DataFrame(), measured.origin, axes, kind, explained)
     frame = pd.concat([_path(made, measured, name, points) for name, points in paths.items()] or [_NO_PATHS])
     default = (-0.5, 1.5) if kind == "given" else (-1.0, 1.0)
@@ -227,6 +223,7 @@ def compare_paths(
         recorded.setdefault(config, []).append(_vector(network))
 
     n = whole_number("n", n, at_least=2)
+    _check_directions(directions)
     comparison = compare_configs(**compare_configs_arguments, on_epoch=record)
     trajectories = {config: np.stack(points) for config, points in recorded.items()}
     data, loss = compare_configs_arguments.get("data") or course_data(), comparison.arguments["loss"]
@@ -276,6 +273,14 @@ class _Loss:
     def _split(self, vector: Vectors) -> list[Tensor]:
         parts = torch.from_numpy(vector).split([parameter.numel() for parameter in self._parameters])
         return [part.view(like.shape).to(like) for part, like in zip(parts, self._parameters, strict=True)]
+
+
+def _check_directions(directions: Any) -> Any:
+    if directions in ("filter", "pca") or (isinstance(directions, tuple) and len(directions) == 2):
+        return directions
+    raise ValueError(
+        f"`directions` must be 'filter', 'pca' or a pair; got {directions!r}. Pass two networks for a pair."
+    )
 
 
 def _filter_directions(network: nn.Module, seed: int) -> Vectors:

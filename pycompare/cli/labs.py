@@ -1,0 +1,111 @@
+"""The laboratories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pycompare.cli.edge import SEVERAL, Numbers, check_out, numbers, one_line_errors, report, split
+
+landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a map of the loss.")
+lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
+lab.add_typer(landscape, name="landscape")
+
+_NAMES = "One name, or several separated by commas."
+Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
+
+
+@landscape.command()
+def descend(
+    loss: Annotated[str, typer.Option(help=f"mse, l1, huber, smooth_l1. {_NAMES}")] = "mse",
+    lr: Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.1]")] = None,
+    momentum: Annotated[Numbers, typer.Option(help=f"Share of the last step. {SEVERAL}")] = None,
+    dampening: Annotated[Numbers, typer.Option(help=f"What momentum does not take of a gradient. {SEVERAL}")] = None,
+    weight_decay: Annotated[Numbers, typer.Option(help=f"Pull towards 0. {SEVERAL}")] = None,
+    nesterov: Annotated[bool, typer.Option("--nesterov", help="Look ahead along the momentum.")] = False,
+    optimizer: Annotated[str, typer.Option(help=f"sgd, adam, adamw, rmsprop, adagrad. {_NAMES}")] = "sgd",
+    start: Annotated[str, typer.Option(help="The first weight and bias.")] = "6,-3",
+    epochs: Annotated[int, typer.Option(help="How many steps.")] = 100,
+    out: Annotated[Path | None, typer.Option(help="Folder for descents.csv and descents.png.")] = None,
+    film: Film = None,
+) -> None:
+    """Draw the paths of optimizers over the map of one neuron's loss.
+
+    Several losses make facets; the first other option with several values lays its paths over one another, a second one
+    makes rows.
+
+    Example: `pycompare lab landscape descend --loss mse,l1 --momentum 0,0.9 --out out/`
+    """
+    options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+    with one_line_errors():
+        settings: dict[str, Any] = {name: numbers(name, texts) for name, texts in options.items() if texts}
+        settings |= {"nesterov": True} if nesterov else {}
+        from pycompare.labs.landscape import compare_descents
+
+        check_out(out)
+        _check_film(film)
+        descents = compare_descents(
+            _names(loss),
+            optimizer=_names(optimizer),
+            start=tuple(numbers("start", [start])) if "," in start else start,
+            epochs=epochs,
+            **settings,
+        )
+        report(descents, out)
+        _report_film(descents, film)
+
+
+@landscape.command()
+def paths(
+    lr: Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.01]")] = None,
+    batch_size: Annotated[Numbers, typer.Option(help=f"Rows a step. {SEVERAL} [default: 16]")] = None,
+    weight_decay: Annotated[Numbers, typer.Option(help=f"AdamW's decay. {SEVERAL} [default: 0.01]")] = None,
+    beta1: Annotated[Numbers, typer.Option(help=f"Momentum. {SEVERAL} [default: 0.9]")] = None,
+    beta2: Annotated[Numbers, typer.Option(help=f"Adaptive step size. {SEVERAL} [default: 0.999]")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
+    data: Annotated[str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file.")] = "friedman3",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
+    directions: Annotated[str, typer.Option(help="pca, or filter: random ones.")] = "pca",
+    n: Annotated[int, typer.Option("--points", help="Points of the map in each direction.")] = 41,
+    out: Annotated[Path | None, typer.Option(help="Folder for paths.csv and paths.png.")] = None,
+    film: Film = None,
+) -> None:
+    """Train one network under several settings, and draw the paths of its parameters on one map of the loss.
+
+    Exactly one of lr, batch-size, weight-decay, beta1, beta2 takes several values.
+
+    Example: `pycompare lab landscape paths --lr 0.1,0.03,0.01 --out out/`
+    """
+    options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
+    with one_line_errors():
+        settings = {name: numbers(name, texts) for name, texts in options.items() if texts}
+        from pycompare.labs.landscape import compare_paths
+
+        check_out(out)
+        _check_film(film)
+        arguments = {"epochs": epochs, "data": split(data), "seed": seed, "optimizer": optimizer}
+        made = compare_paths(directions=directions, n=n, **settings, **arguments)
+        report(made, out)
+        _report_film(made, film)
+
+
+def _check_film(film: Path | None) -> None:
+    """Fail before any training where the film could not be written."""
+    if film is not None:
+        from pycompare.animation import film_writer
+
+        film_writer(film)
+
+
+def _report_film(result: Any, film: Path | None) -> None:
+    if film is not None:
+        typer.echo(f"Saved {result.animate(film)}")
+
+
+def _names(text: str) -> Any:
+    """The name that the option was given, or the list of them."""
+    names = [name.strip() for name in text.split(",")]
+    return names if len(names) > 1 else names[0]
