@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,27 +34,26 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ENVIRONMENT)
     torch.set_num_threads(1)
     start = time.perf_counter()
+    result: dict[str, Any] = {}
     with pinned(1):
-        result = measure_all(arguments.quick, QUICK_ROUNDS if arguments.quick else ROUNDS)
-    result["minutes"] = (time.perf_counter() - start) / 60
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        for part in measure_all(arguments.quick, QUICK_ROUNDS if arguments.quick else ROUNDS):
+            result |= part | {"minutes": (time.perf_counter() - start) / 60}
+            if arguments.json:  # as it goes: what was measured outlives an interruption
+                arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print_tables(result)
 
 
-def measure_all(quick: bool, rounds: int) -> dict[str, Any]:
-    """Everything that the tables show, as JSON holds it."""
-    everyone = contenders()
-    training = [row for workload in training_workloads(quick) for row in measure(workload, everyone, rounds)]
-    training += measure(parallel_workload(quick), named(*SIDE_BY_SIDE), rounds)
-    return {
-        "machine": machine(),
-        "quick": quick,
-        "training": [row.as_dict() for row in training],
-        "startup": measure_startup(rounds),
-        "memory": measure_memory(quick, rounds),
-        "scaling": measure_scaling(quick),
-    }
+def measure_all(quick: bool, rounds: int) -> Iterator[dict[str, Any]]:
+    """Everything that the tables show, part by part, as JSON holds it."""
+    yield {"machine": machine(), "quick": quick}
+    training: list[dict[str, Any]] = []
+    entrants = [(workload, contenders()) for workload in training_workloads(quick)]
+    for workload, who in [*entrants, (parallel_workload(quick), named(*SIDE_BY_SIDE))]:
+        training += [row.as_dict() for row in measure(workload, who, rounds)]
+        yield {"training": training}
+    yield {"startup": measure_startup(rounds)}
+    yield {"memory": measure_memory(quick, rounds)}
+    yield {"scaling": measure_scaling(quick)}
 
 
 def machine() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from timing import pinned
 from tqdm import tqdm
 
 CLOCK = "from time import perf_counter as clock; start = clock(); "
@@ -25,15 +26,14 @@ imported = clock() - start
 print(imported + call() - call())
 """
 WORKERS = """
-import inspect, pycompare
+import pycompare
 from time import perf_counter as clock
 def call():
     start = clock()
     pycompare.compare_configs(epochs=1, lr=[0.1, 0.2], progress=False, n_jobs=2)
     return clock() - start
-if "n_jobs" in inspect.signature(pycompare.compare_configs).parameters:
-    pycompare.compare_configs(epochs=1, lr=[0.1], progress=False)
-    print(call() - call())
+pycompare.compare_configs(epochs=1, lr=[0.1], progress=False)
+print(call() - call())
 """
 # What is measured, its limit in seconds, and the program that prints it; None where the whole process counts.
 MEASURES: dict[str, tuple[float | None, list[str]]] = {
@@ -41,7 +41,7 @@ MEASURES: dict[str, tuple[float | None, list[str]]] = {
     "import torch, pandas": (None, ["-c", CLOCK + "import torch, pandas; print(clock() - start)"]),
     "pycompare --help": (0.5, ["-m", "pycompare", "--help"]),
     "first compare_configs, above imports and training": (0.3, ["-c", FIRST_CALL]),
-    "start of two workers": (None, ["-c", WORKERS]),
+    "start of one worker beside this process": (None, ["-c", WORKERS]),
 }
 
 
@@ -59,7 +59,8 @@ def measure_startup(rounds: int) -> list[dict[str, Any]]:
 def _run(arguments: list[str]) -> list[float]:
     """What the program prints, or for want of an own clock how long it took; [] where it cannot measure."""
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True)
+    with pinned(2 if arguments == ["-c", WORKERS] else 1):
+        done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True)
     if arguments[0] == "-m":
         return [time.perf_counter() - start]
     return [float(done.stdout)] if done.stdout.strip() else []

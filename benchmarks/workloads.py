@@ -98,8 +98,8 @@ def training_workloads(quick: bool) -> list[Workload]:
     large = synthetic(2_000 if quick else LARGE_ROWS)
     return [
         course_sweep("learning-rate sweep, 4 lr", "lr", (1.0, 0.1, 0.01, 0.001), 2 if quick else 30),
-        course_sweep("batch-size sweep, 2 to 64", "batch_size", (2, 4, 8, 16, 32, 64), 1 if quick else 30),
-        course_sweep(f"{len(many)} configurations", "lr", many, 1 if quick else 10),
+        course_sweep("batch-size sweep, 2 to 64", "batch_size", (2, 4, 8, 16, 32, 64), 1 if quick else 10),
+        course_sweep(f"{len(many)} configurations", "lr", many, 1 if quick else 2),
         residual_sweep(2 if quick else 30),
         *(large_network(size, large) for size in ((256, 4096) if quick else (16, 64, 256, 1024, 4096))),
     ]
@@ -118,7 +118,7 @@ def parallel_workload(quick: bool) -> Workload:
     values = tuple(float(lr) for lr in np.geomspace(1e-4, 0.01, 4 if quick else 16))
     split = synthetic(2_000 if quick else LARGE_ROWS)
     name = f"10-256-256-1, {len(values)} configurations"
-    epochs, fixed = 1 if quick else 12, {"batch_size": 64}
+    epochs, fixed = 1 if quick else 6, {"batch_size": 64}
     return Workload(name, "lr", values, epochs, split, partial(chain, LARGE), fixed, LARGE)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor
-from typing import TypeVar
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import joblib
 import torch
+from joblib._parallel_backends import LokyBackend
+from joblib.externals.loky import get_reusable_executor
 
 Setting = TypeVar("Setting")
 Result = TypeVar("Result")
+_IDLE_SECONDS = 300  # after which a worker ends, as joblib's do
 
 
 def run_in_parallel(
@@ -20,7 +25,7 @@ def run_in_parallel(
     n_jobs: int | None,
     on_done: Callable[[], object],
 ) -> list[Result]:
-    """`[run(setting) for setting in settings]` by `n_jobs` workers, each with one torch thread.
+    """`[run(setting) for setting in settings]`, `n_jobs` at a time, each with one torch thread.
 
     Arguments:
         run: called in the workers; it and its arguments must be picklable (joblib pickles lambdas too).
@@ -32,20 +37,73 @@ def run_in_parallel(
     Raises:
         RuntimeError: a worker died; the message names what was not finished.
     """
-    results: list[Result] = []
+    results: dict[int, Result] = {}
     backend, _ = joblib.parallel.get_active_backend()
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator" if backend.supports_return_generator else "list")
+    finished = _beside_workers if isinstance(backend, LokyBackend) else _through_joblib
+
+    def keep(i: int, result: Result) -> None:
+        results[i] = result
+        on_done()
+
     try:
-        for result in parallel(joblib.delayed(_on_one_thread)(run, setting) for setting in settings):
-            results.append(result)
-            on_done()
+        finished(run, settings, n_jobs, keep)
     except BrokenExecutor as cause:
-        unfinished = ", ".join(labels[len(results) :])
+        unfinished = ", ".join(label for i, label in enumerate(labels) if i not in results)
         raise RuntimeError(
             f"A worker died before these were finished: {unfinished}."
             " It may have run out of memory; choose a smaller `n_jobs`."
         ) from cause
-    return results
+    return [results[i] for i in range(len(settings))]
+
+
+def _through_joblib(
+    run: Callable[[Setting], Result],
+    settings: Sequence[Setting],
+    n_jobs: int | None,
+    keep: Callable[[int, Result], None],
+) -> None:
+    """Every call in a worker of joblib's active backend."""
+    backend, _ = joblib.parallel.get_active_backend()
+    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator" if backend.supports_return_generator else "list")
+    for i, result in enumerate(parallel(joblib.delayed(_on_one_thread)(run, setting) for setting in settings)):
+        keep(i, result)
+
+
+def _beside_workers(
+    run: Callable[[Setting], Result],
+    settings: Sequence[Setting],
+    n_jobs: int | None,
+    keep: Callable[[int, Result], None],
+) -> None:
+    """Calls in this process and in n_jobs - 1 others, joblib's own: work begins here while those import torch."""
+    waiting = deque(enumerate(settings))
+
+    def take(call: Callable[..., Result]) -> None:
+        try:
+            while waiting:
+                with suppress(IndexError):  # another thread took the last one
+                    i, setting = waiting.popleft()
+                    keep(i, call(run, setting))
+        except BaseException:
+            waiting.clear()
+            raise
+
+    workers = min(joblib.effective_n_jobs(n_jobs), len(settings)) - 1
+    executor = get_reusable_executor(max(workers, 1), timeout=_IDLE_SECONDS)
+
+    def call_elsewhere(*call: Any) -> Result:
+        result: Result = executor.submit(_on_one_thread, *call).result()
+        return result
+
+    with ThreadPoolExecutor(max(workers, 1)) as threads:
+        drivers = [threads.submit(take, call_elsewhere) for _ in range(workers)]
+        try:
+            take(_on_one_thread)
+            for driver in drivers:
+                driver.result()
+        except BaseException:
+            executor.shutdown(kill_workers=True)
+            raise
 
 
 def _on_one_thread(run: Callable[[Setting], Result], setting: Setting) -> Result:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import joblib
@@ -46,15 +47,29 @@ def test_each_worker_has_one_thread() -> None:
     assert len(done) == 3
 
 
-def _die_at_two(setting: int) -> int:
-    if setting == 2:
+def _die_elsewhere(home: int) -> None:
+    if os.getpid() != home:
         os._exit(1)
-    return setting
+    time.sleep(0.2)  # until the worker has taken its first
 
 
 def test_a_worker_that_dies_names_what_was_not_finished() -> None:
-    with pytest.raises(RuntimeError, match=r"A worker died before these were finished: .*lr = 2, lr = 3\. It may have"):
-        run_in_parallel(_die_at_two, [1, 2, 3], ["lr = 1", "lr = 2", "lr = 3"], 2, lambda: None)
+    homes, labels = [os.getpid()] * 99, [f"lr = {i}" for i in range(99)]
+    with pytest.raises(RuntimeError, match=r"A worker died before these were finished: .*lr = 98\. It may have"):
+        run_in_parallel(_die_elsewhere, homes, labels, 2, lambda: None)
+
+
+def _interrupt_at_home(home: int) -> None:
+    if os.getpid() == home:
+        raise KeyboardInterrupt
+    time.sleep(60)
+
+
+def test_ctrl_c_ends_the_workers_too() -> None:
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_in_parallel(_interrupt_at_home, [os.getpid()] * 4, list("abcd"), 2, lambda: None)
+    assert time.monotonic() - start < 30
 
 
 def test_an_error_in_a_worker_is_the_caller_s() -> None:
