@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from contenders import contenders, named
+from loss_map import measure_loss_map
 from memory import measure_memory
 from scaling import measure_scaling
 from startup import measure_startup
@@ -52,6 +53,7 @@ def measure_all(quick: bool, rounds: int) -> Iterator[dict[str, Any]]:
         training += [row.as_dict() for row in measure(workload, who, rounds)]
         yield {"training": training}
     yield {"startup": measure_startup(rounds)}
+    yield {"loss_map": measure_loss_map(rounds)}
     yield {"memory": measure_memory(quick, rounds)}
     yield {"scaling": measure_scaling(quick)}
 

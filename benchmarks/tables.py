@@ -24,6 +24,8 @@ def print_tables(result: dict[str, Any]) -> None:
         print(pd.DataFrame([_training_row(row) for row in rows]).to_string(index=False))
     print("\nStart-up")
     print(pd.DataFrame([_startup_row(row) for row in result["startup"]]).to_string(index=False))
+    print("\nMap of a neuron's loss, 101 x 101 lines: seconds")
+    print(pd.DataFrame(result["loss_map"]).to_string(index=False, float_format="%.3g"))
     print("\nPeak memory in MiB: above what was in use before the run")
     print(memory_table(result["memory"]).to_string(float_format="%.1f"))
     print("\nHow time grows: seconds")

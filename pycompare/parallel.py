@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import joblib
@@ -80,10 +79,12 @@ def _beside_workers(
 
     def take(call: Callable[..., Result]) -> None:
         try:
-            while waiting:
-                with suppress(IndexError):  # another thread took the last one
+            while True:
+                try:
                     i, setting = waiting.popleft()
-                    keep(i, call(run, setting))
+                except IndexError:
+                    return
+                keep(i, call(run, setting))
         except BaseException:
             waiting.clear()
             raise

@@ -77,6 +77,15 @@ def test_an_error_in_a_worker_is_the_caller_s() -> None:
         _compare(2, network=lambda: torch.nn.Linear(2, 3))
 
 
+def _fail_with_an_index(setting: int) -> None:
+    raise IndexError(setting)
+
+
+def test_an_index_error_is_no_end_of_work() -> None:
+    with pytest.raises(IndexError):
+        run_in_parallel(_fail_with_an_index, [1, 2], ["a", "b"], 2, lambda: None)
+
+
 @pytest.mark.parametrize(("n_jobs", "error"), [(0, ValueError), (1.5, ValueError), ("2", TypeError)])
 def test_bad_n_jobs(n_jobs: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="`n_jobs` must be"):

@@ -197,8 +197,8 @@ def _contours(surface: pd.DataFrame, x: str, y: str, facets: list[str]) -> pd.Da
 
 def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: str, facets: list[str]) -> str | None:
     """The note, when each path leaves its map, and when it diverges."""
-    inside = paths[x].between(*_extent(maps[x])) & paths[y].between(*_extent(maps[y]))
     finite = np.isfinite(paths[x]) & np.isfinite(paths[y])
+    inside = ~finite | (paths[x].between(*_extent(maps[x])) & paths[y].between(*_extent(maps[y])))
     names = [name for name in (*facets, "config") if name in paths]
     notes = [note] if note else []
     for key, path in paths.groupby(names, sort=False) if names else [((), paths)]:

@@ -38,8 +38,8 @@ class Plane:
     Attributes:
         data: tidy frame a, b, loss: a grid, all values of b for the lowest a first.
         paths: config, epoch, a, b (where the recorded parameters project to), loss (at the parameters themselves),
-            explained (the share of the path's squared distances from the origin that lies in the plane); no rows
-            without trajectories. Parameters that are not finite have NaN.
+            explained (the share of the path's squared distances from the origin that lies in the plane, NaN for a path
+            that stays there); no rows without trajectories. Parameters that are not finite have NaN.
         origin: the network's parameters, shape (parameters,).
         directions: shape (2, parameters).
         kind: "filter", "pca" or "given".
@@ -100,8 +100,8 @@ class PathComparison:
 
     def summary(self) -> pd.DataFrame:
         """One row a config: its last training loss, and the share of its path that the plane explains."""
-        last = self.data.groupby("config", sort=False)[["epoch", "loss", "explained"]].last()
-        return last.reset_index()
+        last = self.data.groupby("config", sort=False).tail(1)
+        return last[["config", "epoch", "loss", "explained"]].reset_index(drop=True)
 
     def plot(self, *, colour: str = "shared") -> ggplot:
         """All paths on the one map; the legend has the share of each that the plane explains."""
@@ -130,7 +130,8 @@ class PathComparison:
         return png(self.plot())
 
     def _labelled_plane(self) -> Plane:
-        texts = self.data["config"] + self.data["explained"].map(lambda share: f" ({share:.0%} in plane)")
+        shares = self.data["explained"].map("{:.0%} in plane".format).where(self.data["explained"].notna(), "no path")
+        texts = self.data["config"] + " (" + shares + ")"
         return replace(self.plane, paths=self.data.assign(config=texts))
 
 
@@ -327,7 +328,7 @@ def _path(plane: Plane, measured: _Loss, name: str, points: Vectors) -> pd.DataF
     frame[~finite] = np.nan
     frame.insert(0, "epoch", range(len(points)))
     frame.insert(0, "config", name)
-    return frame.assign(explained=1 - missed.sum() / total if total > 0 else 1.0)
+    return frame.assign(explained=1 - missed.sum() / total if total > 0 else np.nan)
 
 
 def _direction(one: Any, origin: Vectors) -> Vectors:
