@@ -34,7 +34,8 @@ def training_plot(rows: list[dict[str, Any]]) -> p9.ggplot:
         + _scales()
         + p9.theme_minimal()
         + p9.theme(figure_size=(9, 13), legend_position="top")
-        + p9.labs(x="", y="Seconds, one thread (median and range of the rounds)", color="", shape="", fill="")
+        + p9.labs(x="", color="", shape="", fill="")
+        + p9.labs(y="Seconds (median and range of the rounds), one thread except n_jobs=2")
     )
 
 

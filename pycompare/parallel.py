@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import joblib
@@ -48,10 +48,11 @@ def run_in_parallel(
         finished(run, settings, n_jobs, keep)
     except BrokenExecutor as cause:
         unfinished = ", ".join(label for i, label in enumerate(labels) if i not in results)
-        raise RuntimeError(
-            f"A worker died before these were finished: {unfinished}."
-            " It may have run out of memory; choose a smaller `n_jobs`."
-        ) from cause
+        if unfinished:
+            raise RuntimeError(
+                f"A worker died before these were finished: {unfinished}."
+                " It may have run out of memory; choose a smaller `n_jobs`."
+            ) from cause
     return [results[i] for i in range(len(settings))]
 
 
@@ -74,7 +75,10 @@ def _beside_workers(
     n_jobs: int | None,
     keep: Callable[[int, Result], None],
 ) -> None:
-    """Calls in this process and in n_jobs - 1 others, joblib's own: work begins here while those import torch."""
+    """Calls in this process and in n_jobs - 1 others, joblib's own, which get work once they have imported torch.
+
+    Where all is done before that, nobody waits for them.
+    """
     waiting = deque(enumerate(settings))
 
     def take(call: Callable[..., Result]) -> None:
@@ -89,22 +93,33 @@ def _beside_workers(
             waiting.clear()
             raise
 
-    workers = min(joblib.effective_n_jobs(n_jobs), len(settings)) - 1
-    executor = get_reusable_executor(max(workers, 1), timeout=_IDLE_SECONDS)
-
     def call_elsewhere(*call: Any) -> Result:
         result: Result = executor.submit(_on_one_thread, *call).result()
         return result
 
-    with ThreadPoolExecutor(max(workers, 1)) as threads:
-        drivers = [threads.submit(take, call_elsewhere) for _ in range(workers)]
-        try:
-            take(_on_one_thread)
-            for driver in drivers:
+    def drive(ready: Future[None]) -> None:
+        ready.result()
+        take(call_elsewhere)
+
+    workers = min(joblib.effective_n_jobs(n_jobs), len(settings)) - 1
+    executor = get_reusable_executor(max(workers, 1), timeout=_IDLE_SECONDS)
+    threads = ThreadPoolExecutor(max(workers, 1))
+    try:
+        readies = [executor.submit(_receive, run) for _ in range(workers)]
+        drivers = [threads.submit(drive, ready) for ready in readies]
+        take(_on_one_thread)
+        for ready, driver in zip(readies, drivers, strict=True):
+            if ready.done():
                 driver.result()
-        except BaseException:
-            executor.shutdown(kill_workers=True)
-            raise
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
+    finally:
+        threads.shutdown(wait=False)
+
+
+def _receive(_: object) -> None:
+    """Do nothing: to unpickle the argument imports what it needs."""
 
 
 def _on_one_thread(run: Callable[[Setting], Result], setting: Setting) -> Result:

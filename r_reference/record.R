@@ -152,20 +152,20 @@ rosenbrock_run <- function(dtype, lr, beta, steps) {
   do.call(rbind, rows)
 }
 
-#' SGD on the points `toy`, for each loss and setting.
+#' SGD on the points `toy`, for each loss and setting, without the loss after the last step.
 record_sgd_toy <- function(toy, epochs = 100) {
-  losses <- list(mse = nnf_mse_loss, l1 = nnf_l1_loss, smooth_l1 = nnf_smooth_l1_loss)
-  momentum <- list(lr = 0.1, momentum = 0.9)
   settings <- list(
-    plain = list(lr = 0.1),
-    momentum = momentum,
-    nesterov = c(momentum, nesterov = TRUE),
-    weight_decay = c(momentum, nesterov = TRUE, weight_decay = 2),
-    dampening = c(momentum, dampening = 0.8)
+    plain = list(),
+    momentum = list(momentum = 0.9),
+    nesterov = list(momentum = 0.9, nesterov = TRUE),
+    weight_decay = list(momentum = 0.9, nesterov = TRUE, weight_decay = 2),
+    dampening = list(momentum = 0.9, dampening = 0.8)
   )
-  rows <- lapply(names(losses), function(loss_fn) {
+  rows <- lapply(c("mse", "l1", "smooth_l1"), function(loss_fn) {
     runs <- lapply(names(settings), function(setting) {
-      run <- sgd_toy_run(toy, losses[[loss_fn]], settings[[setting]], epochs)
+      data <- list(loss = loss_fn, x = toy$x, y = toy$y, lr = 0.1, epochs = epochs)
+      run <- do.call(descend, c(data, settings[[setting]]))
+      run$loss[epochs + 1] <- NA
       cbind(loss_fn = loss_fn, setting = setting, run)
     })
     do.call(rbind, runs)
@@ -173,26 +173,11 @@ record_sgd_toy <- function(toy, epochs = 100) {
   do.call(rbind, rows)
 }
 
-#' Weight and bias of a line before each of the `epochs` full-batch updates, with the loss there,
-#' and after the last.
-sgd_toy_run <- function(toy, loss_fn, settings, epochs) {
-  x <- torch_tensor(matrix(toy$x))
-  y <- torch_tensor(matrix(toy$y))
-  line <- nn_linear(1, 1)
-  nn_init_constant_(line$weight, 6)
-  nn_init_constant_(line$bias, -3)
-  opt <- do.call(optim_ignite_sgd, c(list(line$parameters), settings))
-  rows <- lapply(0:epochs, function(epoch) {
-    row <- data.frame(
-      epoch = epoch, weight = line$weight$item(), bias = line$bias$item(), loss = NA_real_
-    )
-    if (epoch == epochs) return(row)
-    opt$zero_grad()
-    loss <- loss_fn(line(x), y)
-    loss$backward()
-    opt$step()
-    row$loss <- loss$item()
-    row
+#' The map of each loss of lines through the points `toy`. There is no recording of it.
+record_loss_map <- function(toy, n = 21) {
+  rows <- lapply(c("mse", "l1", "smooth_l1", "huber"), function(loss_fn) {
+    map <- loss_map(loss_fn, toy$x, toy$y, n = n)
+    cbind(loss_fn = loss_fn, index = seq_len(nrow(map)) - 1, map)
   })
   do.call(rbind, rows)
 }

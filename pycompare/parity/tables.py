@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from pycompare import mlbench
 from pycompare.configs import compare_configs
 from pycompare.data import Split, course_data, spirals_data
+from pycompare.labs.landscape import descend, loss_map
 from pycompare.network import MLP, trunc_normal_
 from pycompare.optim import AdamW
 from pycompare.rng import RRandom
@@ -55,7 +56,8 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adagrad": {"optimizer": "adagrad", "lr": 0.01},
 }
 ROSENBROCK_RUNS = [(0.01, 0.9), (0.05, 0.9), (0.1, 0.5), (0.01, 0.0), (0.02, 0.99)]
-SGD_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "smooth_l1": F.smooth_l1_loss}
+SGD_LOSSES = ("mse", "l1", "smooth_l1")
+MAP_LOSSES = (*SGD_LOSSES, "huber")
 SGD_SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "momentum": {"momentum": 0.9},
@@ -79,6 +81,12 @@ def recorded_folder() -> Path:
     package = Path(__file__).parents[1]
     checkout = package.parent / "tests" / "recorded"
     return checkout if checkout.is_dir() else package / "recorded"
+
+
+def toy_points() -> dict[str, Any]:
+    """The points x and y that R torch fitted lines to."""
+    toy = pd.read_csv(recorded_folder() / "toy_xy.csv")
+    return {name: toy[name].to_numpy(copy=True) for name in ("x", "y")}
 
 
 def course_first_steps(steps: int = 5, dtype: torch.dtype = torch.float32) -> pd.DataFrame:
@@ -154,13 +162,23 @@ def rosenbrock_runs(steps: int = 500, dtype: torch.dtype = torch.float32) -> pd.
 
 
 def sgd_toy(epochs: int = 100, dtype: torch.dtype = torch.float32) -> pd.DataFrame:
-    """A line's weight and bias before each full-batch SGD update and after the last, with the loss, on toy_xy.csv."""
+    """A line's weight, bias and loss before each full-batch SGD update and, without the loss, after the last."""
+    toy = toy_points()
     frames = []
-    for loss_fn, loss in SGD_LOSSES.items():
+    for loss_fn in SGD_LOSSES:
         for setting, arguments in SGD_SETTINGS.items():
-            rows = _sgd_toy_run(loss, arguments, epochs, dtype)
-            frames.append(rows.assign(loss_fn=loss_fn, setting=setting))
+            rows = descend(loss_fn, **toy, lr=0.1, epochs=epochs, dtype=dtype, **arguments).data
+            loss = rows["loss"].where(rows["epoch"] < epochs)
+            frames.append(rows.assign(loss_fn=loss_fn, setting=setting, loss=loss))
     return pd.concat(frames, ignore_index=True)[["loss_fn", "setting", "epoch", "weight", "bias", "loss"]]
+
+
+def loss_maps(n: int = 21, dtype: torch.dtype = torch.float32) -> pd.DataFrame:
+    """The map of each loss of lines through the points of toy_xy.csv, row by row."""
+    toy = toy_points()
+    frames = [loss_map(loss_fn, **toy, n=n, dtype=dtype).assign(loss_fn=loss_fn) for loss_fn in MAP_LOSSES]
+    columns = ["loss_fn", "index", "weight", "bias", "loss"]
+    return pd.concat([frame.reset_index(names="index") for frame in frames], ignore_index=True)[columns]
 
 
 def spirals_table() -> pd.DataFrame:
@@ -254,29 +272,3 @@ def _rosenbrock_run_with_rounded_scalars(lr: float, beta: float, steps: int) -> 
         x.data.sub_(lr32 * momenta[0])
         y.data.sub_(lr32 * momenta[1])
     return pd.DataFrame(rows, columns=["step", "x", "y", "value", "x_momentum", "y_momentum"])
-
-
-def _sgd_toy_run(
-    loss: Callable[[Tensor, Tensor], Tensor], arguments: dict[str, Any], epochs: int, dtype: torch.dtype
-) -> pd.DataFrame:
-    toy = torch.tensor(pd.read_csv(recorded_folder() / "toy_xy.csv").to_numpy())
-    line = _line(6, -3).to(dtype)
-    opt = torch.optim.SGD(line.parameters(), lr=0.1, foreach=False, **arguments)
-    rows = []
-    for epoch in range(epochs + 1):
-        row = (epoch, line.weight.item(), line.bias.item())
-        rows.append((*row, train_loop(line, [(toy[:, :1], toy[:, 1:])], opt, loss=loss) if epoch < epochs else np.nan))
-    return pd.DataFrame(rows, columns=["epoch", "weight", "bias", "loss"])
-
-
-def _line(weight: float, bias: float) -> nn.Linear:
-    """A 1 -> 1 layer that sums the gradient of its weight as LibTorch 2.8 does.
-
-    A 1 x 1 matrix is row-major and column-major at once. LibTorch 2.8 takes it for one, and computes the weight's
-    gradient as x^T g, PyTorch 2.13 for the other, as g^T x; the two sums round differently. A wider stride settles it.
-    """
-    with torch_manual_seed(SEED):
-        line = nn.Linear(1, 1)
-    line.weight = nn.Parameter(torch.empty_strided((1, 1), (2, 1)).fill_(weight))
-    nn.init.constant_(line.bias, bias)
-    return line

@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from pycompare import compare_configs, optimize_rosenbrock
+from pycompare.labs.landscape import descend, loss_map
 from pycompare.parity import Budget, RSession, compare_trajectories
-from pycompare.parity.suite import TABLES, Table, live_result, source_exercises
-from pycompare.parity.tables import ROSENBROCK_RUNS, random_numbers
+from pycompare.parity.session import reference_folder
+from pycompare.parity.suite import IN_DOUBLE, LIVE_ONLY, TABLES, Table, live_result, source_exercises
+from pycompare.parity.tables import MAP_LOSSES, ROSENBROCK_RUNS, SGD_SETTINGS, random_numbers, toy_points
 from pycompare.plots import loss_limits
 
 pytestmark = pytest.mark.r
@@ -47,7 +49,7 @@ def stand_in(r_session: RSession) -> Iterator[RSession]:
         yield session
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *LIVE_ONLY], ids=lambda table: table.name)
 def test_table(table: Table, stand_in: RSession) -> None:
     live_result(table, stand_in).report.assert_within()
 
@@ -68,6 +70,53 @@ def test_the_path_that_optimize_rosenbrock_plots(stand_in: RSession, lr: float, 
     compare_trajectories(ours.loc[1:, ["step", "x", "y"]], path.drop(columns="value"), on="step").assert_within(budget)
     assert theirs.iloc[-1].equals(theirs.iloc[-2].rename(500)), "the exercise repeats the last point"
     assert (theirs["value"] == 0).all(), "the exercise never fills `value`"
+
+
+@pytest.mark.parametrize("loss", MAP_LOSSES)
+@pytest.mark.parametrize("setting", SGD_SETTINGS)
+def test_the_path_that_descend_returns(stand_in: RSession, loss: str, setting: str) -> None:
+    arguments = toy_points() | {"lr": 0.05, "epochs": 40} | SGD_SETTINGS[setting]
+    ours = descend(loss, start=(-2, 5.5), **arguments, dtype=torch.float64).data
+    theirs = stand_in.call("descend", loss, start=np.array([-2, 5.5]), **arguments)
+    assert list(ours) == list(theirs)
+    compare_trajectories(ours, theirs, on="epoch", budget=IN_DOUBLE).assert_within()
+
+
+@pytest.mark.parametrize("loss", MAP_LOSSES)
+def test_the_grid_of_loss_map(stand_in: RSession, loss: str) -> None:
+    ours = loss_map(loss, **toy_points(), weight=(-0.1, 0.7), bias=(2, 3.3), n=7, dtype=torch.float64)
+    grid = {"weight": np.array([-0.1, 0.7]), "bias": np.array([2, 3.3]), "n": 7}
+    theirs = stand_in.call("loss_map", loss, **toy_points(), **grid)
+    assert list(ours) == list(theirs)
+    assert np.array_equal(ours[["weight", "bias"]], theirs[["weight", "bias"]])
+    compare_trajectories(ours, theirs, on=["weight", "bias"], budget=LIVE_ONLY[0].stand_in).assert_within()
+
+
+@pytest.mark.parametrize(
+    ("name", "exercise", "statement", "fault", "place"),
+    [
+        ("sgd_toy", "descend", "start[1]", "start[2]", "setting=plain, epoch=0"),
+        ("sgd_toy", "descend", "opt$zero_grad()", "", "setting=plain, epoch=2"),
+        ("sgd_toy", "descend", "lr = lr, ...", "lr = lr", "setting=momentum, epoch=2"),
+        ("sgd_toy", "descend", "nnf_smooth_l1_loss", "nnf_mse_loss", "loss_fn=smooth_l1, setting=plain, epoch=0"),
+        ("loss_map", "loss_map", "rep(grid(weight), each = n)", "rep(grid(weight), n)", "loss_fn=mse, index=1"),
+        ("loss_map", "loss_map", "(n - 1)\n", "n\n", "loss_fn=mse, index=1"),
+        ("loss_map", "loss_map", "smooth_l1 = , huber", "huber = nnf_l1_loss, smooth_l1", "loss_fn=huber, index=0"),
+    ],
+)
+def test_faults_of_the_laboratory_in_r(
+    stand_in: RSession, name: str, exercise: str, statement: str, fault: str, place: str
+) -> None:
+    path = reference_folder() / "R" / f"{exercise}.R"
+    right = path.read_text()
+    assert right.count(statement) == 1
+    stand_in.eval(right.replace(statement, fault))
+    (table,) = (table for table in (*TABLES, *LIVE_ONLY) if table.name == name)
+    try:
+        with pytest.raises(AssertionError, match=f" first at .*{place}:\n"):
+            live_result(table, stand_in).report.assert_within()
+    finally:
+        stand_in.source(path)
 
 
 @pytest.mark.parametrize(

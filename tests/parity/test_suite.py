@@ -16,7 +16,7 @@ from pycompare.parity import Budget, RUnavailable, suite, tables
 from pycompare.parity.session import reference_folder
 
 CHEAP = tuple(table for table in suite.TABLES if table.name in ("spirals_data", "one_cycle"))
-ALL = suite.TABLES
+ALL = (*suite.TABLES, *suite.LIVE_ONLY)
 # What the exercises are made of.
 PARTS = {"draw_spirals", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
 COLUMNS = ["function", "runs", "numbers", "lane", "verdict"]
@@ -26,6 +26,7 @@ COLUMNS = ["function", "runs", "numbers", "lane", "verdict"]
 def _cheap_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(CHEAP) == 2
     monkeypatch.setattr(suite, "TABLES", CHEAP)
+    monkeypatch.setattr(suite, "LIVE_ONLY", ())
 
 
 def no_r(*_: object) -> None:
@@ -67,6 +68,17 @@ def test_the_command_with_r(arguments: tuple[str, ...], rows: int) -> None:
     assert sum(line.endswith("identical bits") for line in printed) == rows
     assert sum("live R with the stand-in" in line or "live R torch" in line for line in printed) == 3
     assert "doctor" not in result.stdout
+
+
+@pytest.mark.r
+def test_what_r_torch_has_not_recorded_is_compared_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "TABLES", ())
+    monkeypatch.setattr(suite, "LIVE_ONLY", ALL[-1:])
+    assert list(suite.run("recorded")) == []
+    _, result = suite.run("basetorch")
+    assert (result.functions, result.runs, len(result.report.data)) == ("loss_map", 4, 4 * 21**2 * 3)
+    assert result.passed
+    assert not result.has_curves
 
 
 def test_without_r_the_recorded_rows_and_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:

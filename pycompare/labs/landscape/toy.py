@@ -170,7 +170,11 @@ def _grid(name: str, bounds: Any, n: int) -> np.ndarray[Any, np.dtype[np.float64
 
 
 def _vector(name: str, values: Any, dtype: torch.dtype) -> Tensor:
-    vector = torch.as_tensor(np.asarray(values)).detach().to("cpu", dtype)
+    try:
+        array = np.array(values.detach().cpu() if isinstance(values, Tensor) else values, np.float64)
+    except (TypeError, ValueError) as cause:
+        raise TypeError(f"`{name}` must be a vector of numbers; got {values!r}. Pass an array.") from cause
+    vector = torch.from_numpy(array).to(dtype)
     if vector.ndim != 1 or len(vector) == 0:
         raise ValueError(
             f"`{name}` must be a vector of at least one number; got shape {tuple(vector.shape)}."
