@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -13,12 +13,14 @@ import pandas as pd
 import plotnine as p9
 from contourpy import contour_generator
 from matplotlib.colors import to_hex
+from mizani.breaks import breaks_extended
 
 from pycompare.labels import setting_label
 
 _MAP_COLORS = ("#ffffff", "#e6eef6", "#cfdeeb", "#b8cde0")  # pale, so that paths stand out: lighter is lower
 _PATH_SHAPES, _PATH_LINES = ("D", "^", "s", "v", "P", "X", "o"), ("solid", "dashed", "dashdot", "dotted")
 _MOST_NOTES, _CONTOURS = 5, 16
+STILL_LAYERS = 3  # of `plot_paths`: what does not move, map, lines of equal loss, starts
 
 
 def plot_paths(
@@ -62,16 +64,18 @@ def plot_paths(
         p9.ggplot(drawn, p9.aes(x, y, color="config", linetype="config", shape="config", group="config"))
         + p9.geom_raster(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False)
         + p9.geom_path(p9.aes(x, y, group="line"), data=lines, inherit_aes=False, color="#6f8ba5", size=0.25)
+        + p9.geom_point(p9.aes(x, y), drawn[drawn["epoch"] == 0], inherit_aes=False, shape="o", size=3, fill="none")
         + p9.geom_path(data=grown, color="white", size=1.6, linetype="solid")
         + p9.geom_path(data=grown, size=0.7)
         + p9.geom_point(size=0.7, shape="o", show_legend=False)
-        + p9.geom_point(data=drawn[drawn["epoch"] == 0], shape="o", size=3, fill="none", show_legend=False)
         + p9.geom_point(data=ends, size=2.6)
         + fill
         + p9.coord_cartesian(xlim=_extent(maps[x]), ylim=_extent(maps[y]), expand=False)
+        + p9.scale_x_continuous(breaks=breaks_extended(n=4))
         + _path_scales(list(drawn["config"].cat.categories), shown="config" in paths)
         + p9.theme_bw()
         + p9.theme(figure_size=(6, 4), panel_grid=p9.element_blank(), plot_caption=p9.element_text(ha="left"))
+        + p9.theme(legend_key_width=26, panel_spacing=0.03)
         + p9.labs(x=x, y=y, color="", linetype="", shape="", caption=_path_notes(note, paths, maps, x, y, facets))
     )
     return plot + _facets(rows, columns, len(surface[columns].cat.categories) if columns else 1)
@@ -87,22 +91,30 @@ def plot_fit(
         lines: columns weight and bias; config, if several lie in one facet; and those of `columns` and `rows`, as in
             `plot_paths`.
     """
-    drawn = _labelled(_named(lines), rows, columns)
+    left, right = _extent(points["x"])
+    ends = [lines["weight"] * x + lines["bias"] for x in (left, right)]
+    low, high = _extent(points["y"])
+    near = np.logical_and.reduce([end.between(2 * low - high, 2 * high - low) for end in ends])
+    drawn = _labelled(_named(lines).assign(y=ends[0], yend=ends[1])[near], rows, columns)
     plot = (
         p9.ggplot(drawn)
         + p9.geom_point(p9.aes("x", "y"), data=points, fill="none", color="#5b7a99", size=1.8)
-        + p9.geom_abline(p9.aes(slope="weight", intercept="bias", color="config", linetype="config"), size=0.9)
+        + p9.geom_segment(p9.aes(y="y", yend="yend", color="config", linetype="config"), x=left, xend=right, size=0.9)
         + _path_scales(list(drawn["config"].cat.categories), shown="config" in lines)[:2]
         + p9.theme_bw()
-        + p9.theme(figure_size=(6, 4), panel_grid_minor=p9.element_blank())
+        + p9.theme(figure_size=(6, 4), panel_grid_minor=p9.element_blank(), legend_key_width=26)
         + p9.labs(x="x", y="y", color="", linetype="")
     )
+    if not near.all():
+        plot += p9.labs(caption=f"{(~near).sum()} of {len(near)} lines lie far from the points, and are not drawn.")
     return plot + _facets(rows, columns, len(drawn[columns].cat.categories) if columns else 1)
 
 
-def path_colours(n: int) -> list[str]:
-    """`n` colours from black to dark orange: safe for the colour-blind, apart in greyscale, dark on a map."""
-    return [to_hex(colour) for colour in matplotlib.colormaps["inferno"](np.linspace(0, 0.65, n))]
+def path_styles(n: int) -> list[tuple[str, str, str]]:
+    """Colour, line and mark of each of `n` paths: safe for the colour-blind, apart in greyscale, dark on a map."""
+    colours = matplotlib.colormaps["inferno"](np.linspace(0, 0.68, n))
+    marks, lines = (itertools.cycle(values) for values in (_PATH_SHAPES, _PATH_LINES))
+    return [(to_hex(colour), line, mark) for colour, line, mark in zip(colours, lines, marks)]  # noqa: B905
 
 
 def _named(paths: pd.DataFrame) -> pd.DataFrame:
@@ -131,14 +143,12 @@ def _facets(rows: str | None, columns: str | None, n_columns: int) -> list[Any]:
 
 
 def _path_scales(names: list[str], *, shown: bool) -> list[Any]:
-    def cycled(values: Sequence[str]) -> list[str]:
-        return [values[i % len(values)] for i in range(len(names))]
-
+    colours, lines, marks = zip(*path_styles(len(names)), strict=True) if names else ((), (), ())
     guide = "legend" if shown else None
     return [
-        p9.scale_color_manual(path_colours(len(names)), limits=names, guide=guide),
-        p9.scale_linetype_manual(cycled(_PATH_LINES), limits=names, guide=guide),
-        p9.scale_shape_manual(cycled(_PATH_SHAPES), limits=names, guide=guide),
+        p9.scale_color_manual(colours, limits=names, guide=guide),
+        p9.scale_linetype_manual(lines, limits=names, guide=guide),
+        p9.scale_shape_manual(marks, limits=names, guide=guide),
     ]
 
 

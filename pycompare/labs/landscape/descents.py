@@ -63,7 +63,8 @@ class Descents:
         """
         starts = self.data[self.data["epoch"] == 0]
         path = (self.data["epoch"] == 0).cumsum()
-        ends = pd.DataFrame([_end(rows) for _, rows in self.data.groupby(path)])
+        window = {name: _around(starts[name]) for name in ("weight", "bias")}
+        ends = pd.DataFrame([_end(rows, window) for _, rows in self.data.groupby(path)])
         keys = starts.loc[:, :"epoch"].drop(columns="epoch").reset_index(drop=True)
         return keys.join(ends.astype({"diverged_at": "Int64", "left_map_at": "Int64"}))
 
@@ -110,9 +111,10 @@ class Descents:
         """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
         from pycompare.animation import animate_paths
 
-        still = self._draw(self.data[self.data["epoch"] == 0], self.maps(), "shared")
         facets = [name for name in (self.rows, self._columns()) if name]
-        return animate_paths(still, self.data, file, x="bias", y="weight", facets=facets, fps=fps, progress=progress)
+        return animate_paths(
+            self.plot(), self.data, file, x="bias", y="weight", facets=facets, fps=fps, progress=progress
+        )
 
     def save(self, folder: str | PathLike[str]) -> list[Path]:
         """Write descents.csv and descents.png into `folder`, as `Comparison.save` does; return their paths."""
@@ -201,7 +203,7 @@ def compare_descents(
     """Several paths over the same maps: every argument that is a list makes the comparison.
 
     A list of losses makes facets. The first other list lays its paths over one another on each map, and a second one
-    makes a row of facets for each of its values.
+    makes a row of facets for each of its values; first is lr, then start, optimizer, and the others as given.
 
     Arguments:
         loss, lr, start, optimizer, optimizer_arguments: as in `descend`, or lists of such values (start and betas: a
@@ -286,9 +288,9 @@ def _line(weight: float, bias: float, dtype: torch.dtype) -> nn.Linear:
     return line
 
 
-def _end(path: pd.DataFrame) -> dict[str, object]:
+def _end(path: pd.DataFrame, window: dict[str, Range]) -> dict[str, object]:
     finite = np.isfinite(path["weight"]) & np.isfinite(path["bias"]) & np.isfinite(path["loss"])
-    inside = path["weight"].between(*MAP_RANGE) & path["bias"].between(*MAP_RANGE)
+    inside = path["weight"].between(*window["weight"]) & path["bias"].between(*window["bias"])
     last = path[finite].iloc[-1] if finite.any() else path.iloc[0]
     return {name: last[name] for name in ("weight", "bias", "loss")} | {
         "diverged_at": pd.NA if finite.all() else int(path["epoch"][~finite].iloc[0]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,14 +62,27 @@ class Plane:
         return self.origin + np.asarray(coordinates) @ self.directions
 
     def plot(self, *, colour: str = "shared") -> ggplot:
-        """The map of the loss with the paths on it; lighter is lower."""
+        """The map of the loss with the paths on it; lighter is lower. The legend has the share of each in the plane."""
         from plotnine import labs
 
         from pycompare.plots import plot_paths
 
         shares = [""] * 2 if self.explained is None else [f" ({share:.0%} explained)" for share in self.explained]
         names = [f"{_AXES[self.kind]} {i}{share}" for i, share in enumerate(shares, start=1)]
-        return plot_paths(self.data, self.paths, x="a", y="b", colour=colour) + labs(x=names[0], y=names[1])
+        plot = plot_paths(self.data, self._labelled_paths(), x="a", y="b", colour=colour)
+        return plot + labs(x=names[0], y=names[1])
+
+    def animate(self, file: str | PathLike[str], *, fps: int = 10, progress: bool = True) -> Path:
+        """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
+        from pycompare.animation import animate_paths
+
+        return animate_paths(self.plot(), self._labelled_paths(), file, x="a", y="b", fps=fps, progress=progress)
+
+    def save(self, folder: str | PathLike[str]) -> list[Path]:
+        """Write plane.csv (`data`) and plane.png into `folder`, as `Comparison.save` does; return their paths."""
+        from pycompare.files import save_files
+
+        return save_files(folder, "plane", self.data, self.plot())
 
     def __repr__(self) -> str:
         low, high = self.data["loss"].min(), self.data["loss"].max()
@@ -81,6 +94,10 @@ class Plane:
 
         return png(self.plot())
 
+    def _labelled_paths(self) -> pd.DataFrame:
+        shares = self.paths["explained"].map("{:.0%} in plane".format).where(self.paths["explained"].notna(), "no path")
+        return self.paths.assign(config=self.paths["config"].astype(str) + " (" + shares + ")")
+
 
 @dataclass(frozen=True, eq=False)
 class PathComparison:
@@ -89,12 +106,14 @@ class PathComparison:
     Attributes:
         data: tidy frame config, epoch (0 is the start), a, b, loss (of the training set), explained (see `Plane`).
         plane: the map, through the common start.
+        start: a copy of the network at the common start.
         trajectories: the parameters by config, each of shape (epochs + 1, parameters).
         comparison: the curves, as `compare_configs` returns them.
     """
 
     data: pd.DataFrame
     plane: Plane
+    start: nn.Module
     trajectories: dict[str, Vectors] = field(repr=False)
     comparison: Comparison
 
@@ -105,15 +124,11 @@ class PathComparison:
 
     def plot(self, *, colour: str = "shared") -> ggplot:
         """All paths on the one map; the legend has the share of each that the plane explains."""
-        return self._labelled_plane().plot(colour=colour)
+        return self.plane.plot(colour=colour)
 
     def animate(self, file: str | PathLike[str], *, fps: int = 10, progress: bool = True) -> Path:
         """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
-        from pycompare.animation import animate_paths
-
-        plane = self._labelled_plane()
-        still = replace(plane, paths=plane.paths[plane.paths["epoch"] == 0])
-        return animate_paths(still.plot(), plane.paths, file, x="a", y="b", fps=fps, progress=progress)
+        return self.plane.animate(file, fps=fps, progress=progress)
 
     def save(self, folder: str | PathLike[str]) -> list[Path]:
         """Write paths.csv and paths.png into `folder`, as `Comparison.save` does; return their paths."""
@@ -128,11 +143,6 @@ class PathComparison:
         from pycompare.plots import png
 
         return png(self.plot())
-
-    def _labelled_plane(self) -> Plane:
-        shares = self.data["explained"].map("{:.0%} in plane".format).where(self.data["explained"].notna(), "no path")
-        texts = self.data["config"] + " (" + shares + ")"
-        return replace(self.plane, paths=self.data.assign(config=texts))
 
 
 def plane(
@@ -228,8 +238,13 @@ def compare_paths(
     comparison = compare_configs(**compare_configs_arguments, on_epoch=record)
     trajectories = {config: np.stack(points) for config, points in recorded.items()}
     data, loss = compare_configs_arguments.get("data") or course_data(), comparison.arguments["loss"]
+    if not any(np.isfinite(points[1:]).all(axis=1).any() for points in trajectories.values()):
+        raise ValueError(
+            f"`{comparison.parameter}` and the other settings must let at least one run finish an epoch; got"
+            " parameters that overflow in all of them. Choose a smaller learning rate."
+        )
     made = plane(start[0], data, directions=directions, trajectories=trajectories, loss=loss, n=n)
-    return PathComparison(made.paths, made, trajectories, comparison)
+    return PathComparison(made.paths, made, start[0], trajectories, comparison)
 
 
 class _Loss:
