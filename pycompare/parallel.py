@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import joblib
@@ -80,18 +81,9 @@ def _beside_workers(
     Where all is done before that, nobody waits for them.
     """
     waiting = deque(enumerate(settings))
-
-    def take(call: Callable[..., Result]) -> None:
-        try:
-            while True:
-                try:
-                    i, setting = waiting.popleft()
-                except IndexError:
-                    return
-                keep(i, call(run, setting))
-        except BaseException:
-            waiting.clear()
-            raise
+    workers = min(joblib.effective_n_jobs(n_jobs), len(settings)) - 1
+    executor = get_reusable_executor(max(workers, 1), timeout=_IDLE_SECONDS)
+    threads = ThreadPoolExecutor(max(workers, 1))
 
     def call_elsewhere(*call: Any) -> Result:
         result: Result = executor.submit(_on_one_thread, *call).result()
@@ -99,15 +91,12 @@ def _beside_workers(
 
     def drive(ready: Future[None]) -> None:
         ready.result()
-        take(call_elsewhere)
+        _take(waiting, partial(call_elsewhere, run), keep)
 
-    workers = min(joblib.effective_n_jobs(n_jobs), len(settings)) - 1
-    executor = get_reusable_executor(max(workers, 1), timeout=_IDLE_SECONDS)
-    threads = ThreadPoolExecutor(max(workers, 1))
     try:
         readies = [executor.submit(_receive, run) for _ in range(workers)]
         drivers = [threads.submit(drive, ready) for ready in readies]
-        take(_on_one_thread)
+        _take(waiting, partial(_on_one_thread, run), keep)
         for ready, driver in zip(readies, drivers, strict=True):
             if ready.done():
                 driver.result()
@@ -116,6 +105,22 @@ def _beside_workers(
         raise
     finally:
         threads.shutdown(wait=False)
+
+
+def _take(
+    waiting: deque[tuple[int, Setting]], call: Callable[[Setting], Result], keep: Callable[[int, Result], None]
+) -> None:
+    """Call with what is waiting, until nothing is; after an error nothing is."""
+    try:
+        while True:
+            try:
+                i, setting = waiting.popleft()
+            except IndexError:
+                return
+            keep(i, call(setting))
+    except BaseException:
+        waiting.clear()
+        raise
 
 
 def _receive(_: object) -> None:

@@ -57,18 +57,10 @@ def plot_paths(
     surface = _labelled(maps.assign(level=level), rows, columns)
     drawn = _labelled(_named(paths)[np.isfinite(paths[x]) & np.isfinite(paths[y])], rows, columns)
     drawn = drawn.assign(**{name: _near(drawn[name], maps[name]) for name in (x, y)})
-    grown = drawn[drawn.groupby([*facets, "config"], observed=True)["epoch"].transform("size") > 1]
-    lines = _contours(surface, x, y, facets)
-    ends = drawn.groupby([*facets, "config"], observed=True, sort=False).tail(1)
     plot = (
         p9.ggplot(drawn, p9.aes(x, y, color="config", linetype="config", shape="config", group="config"))
-        + p9.geom_raster(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False)
-        + p9.geom_path(p9.aes(x, y, group="line"), data=lines, inherit_aes=False, color="#6f8ba5", size=0.25)
-        + p9.geom_point(p9.aes(x, y), drawn[drawn["epoch"] == 0], inherit_aes=False, shape="o", size=3, fill="none")
-        + p9.geom_path(data=grown, color="white", size=1.6, linetype="solid")
-        + p9.geom_path(data=grown, size=0.7)
-        + p9.geom_point(size=0.7, shape="o", show_legend=False)
-        + p9.geom_point(data=ends, size=2.6)
+        + _map_layers(surface, _contours(surface, x, y, facets), x, y)
+        + _path_layers(drawn, facets, x, y)
         + fill
         + p9.coord_cartesian(xlim=_extent(maps[x]), ylim=_extent(maps[y]), expand=False)
         + p9.scale_x_continuous(breaks=breaks_extended(n=4))
@@ -131,6 +123,27 @@ def _labelled(frame: pd.DataFrame, rows: str | None, columns: str | None) -> pd.
     if rows:
         texts[rows] = frame[rows].map(lambda value: setting_label(rows, value)).astype(str)
     return frame.assign(**{name: pd.Categorical(text, categories=text.unique()) for name, text in texts.items()})
+
+
+def _map_layers(surface: pd.DataFrame, contours: pd.DataFrame, x: str, y: str) -> list[Any]:
+    return [
+        p9.geom_raster(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False),
+        p9.geom_path(p9.aes(x, y, group="line"), data=contours, inherit_aes=False, color="#6f8ba5", size=0.25),
+    ]
+
+
+def _path_layers(drawn: pd.DataFrame, facets: list[str], x: str, y: str) -> list[Any]:
+    """Rings at the starts; lines with a halo through more than one point; a dot at each, and a mark at the last."""
+    by_path = drawn.groupby([*facets, "config"], observed=True, sort=False)
+    lines = drawn[by_path["epoch"].transform("size") > 1]
+    starts = drawn[drawn["epoch"] == 0]
+    return [
+        p9.geom_point(p9.aes(x, y), data=starts, inherit_aes=False, shape="o", size=3, fill="none"),
+        p9.geom_path(data=lines, color="white", size=1.6, linetype="solid"),
+        p9.geom_path(data=lines, size=0.7),
+        p9.geom_point(size=0.7, shape="o", show_legend=False),
+        p9.geom_point(data=by_path.tail(1), size=2.6),
+    ]
 
 
 def _facets(rows: str | None, columns: str | None, n_columns: int) -> list[Any]:

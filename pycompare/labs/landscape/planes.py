@@ -17,8 +17,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from pycompare.batches import cast_batches, cast_dataset, split_batches
 from pycompare.checks import whole_number
-from pycompare.configs import Comparison, compare_configs
-from pycompare.data import Split, course_data
+from pycompare.data import Split
 from pycompare.labs.landscape.toy import checked_range
 from pycompare.losses import LossFunction, check_loss, loss_function
 from pycompare.seeding import torch_manual_seed
@@ -99,52 +98,6 @@ class Plane:
         return self.paths.assign(config=self.paths["config"].astype(str) + " (" + shares + ")")
 
 
-@dataclass(frozen=True, eq=False)
-class PathComparison:
-    """The paths of one network trained under several settings, on one plane.
-
-    Attributes:
-        data: tidy frame config, epoch (0 is the start), a, b, loss (of the training set), explained (see `Plane`).
-        plane: the map, through the common start.
-        start: a copy of the network at the common start.
-        trajectories: the parameters by config, each of shape (epochs + 1, parameters).
-        comparison: the curves, as `compare_configs` returns them.
-    """
-
-    data: pd.DataFrame
-    plane: Plane
-    start: nn.Module
-    trajectories: dict[str, Vectors] = field(repr=False)
-    comparison: Comparison
-
-    def summary(self) -> pd.DataFrame:
-        """One row a config: its last training loss, and the share of its path that the plane explains."""
-        last = self.data.groupby("config", sort=False).tail(1)
-        return last[["config", "epoch", "loss", "explained"]].reset_index(drop=True)
-
-    def plot(self, *, colour: str = "shared") -> ggplot:
-        """All paths on the one map; the legend has the share of each that the plane explains."""
-        return self.plane.plot(colour=colour)
-
-    def animate(self, file: str | PathLike[str], *, fps: int = 10, progress: bool = True) -> Path:
-        """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
-        return self.plane.animate(file, fps=fps, progress=progress)
-
-    def save(self, folder: str | PathLike[str]) -> list[Path]:
-        """Write paths.csv and paths.png into `folder`, as `Comparison.save` does; return their paths."""
-        from pycompare.files import save_files
-
-        return save_files(folder, "paths", self.data, self.plot())
-
-    def __repr__(self) -> str:
-        return f"Paths of {self.comparison.parameter}\n{self.plane!r}\n\n{self.summary().to_string(index=False)}"
-
-    def _repr_png_(self) -> bytes:
-        from pycompare.plots import png
-
-        return png(self.plot())
-
-
 def plane(
     network: nn.Module,
     data: Any,
@@ -192,7 +145,7 @@ def plane(
     measured = _Loss(network, data, check_loss(loss), whole_number("batch_size", batch_size, at_least=1))
     paths = _checked_trajectories(trajectories, measured.origin.size)
     explained = None
-    if isinstance(_check_directions(directions), tuple):
+    if isinstance(check_directions(directions), tuple):
         kind, axes = "given", np.stack([_direction(one, measured.origin) for one in directions])
     elif directions == "pca":
         kind, (axes, explained) = "pca", _principal_directions(paths, measured.origin)
@@ -205,46 +158,6 @@ def plane(
         axes, *(_span(name, bounds, frame[name], default, n) for name, bounds in (("a", a), ("b", b)))
     )
     return Plane(grid, frame.reset_index(drop=True), measured.origin, axes, kind, explained)
-
-
-def compare_paths(
-    *, directions: str | tuple[Any, Any] = "pca", n: int = 41, **compare_configs_arguments: Any
-) -> PathComparison:
-    """Train one network under several settings, as `compare_configs` does, and lay its paths on one plane.
-
-    All paths have one start, which is the plane's origin. How much of each the plane explains stands in the legend: of
-    a path with a small share, the map shows little.
-
-    Arguments:
-        directions, n: as in `plane`; the principal directions are those of all paths together.
-        compare_configs_arguments: as in `compare_configs`, except n_jobs and on_epoch.
-
-    Returns:
-        A `PathComparison`; its `data` has columns config, epoch, a, b, loss, explained.
-
-    Raises:
-        ValueError, TypeError: before any training where an argument of `compare_configs` is wrong.
-    """
-    recorded: dict[str, list[Vectors]] = {}
-    start: list[nn.Module] = []
-
-    def record(config: str, _: int, network: nn.Module) -> None:
-        if not start:
-            start.append(copy.deepcopy(network))
-        recorded.setdefault(config, []).append(_vector(network))
-
-    n = whole_number("n", n, at_least=2)
-    _check_directions(directions)
-    comparison = compare_configs(**compare_configs_arguments, on_epoch=record)
-    trajectories = {config: np.stack(points) for config, points in recorded.items()}
-    data, loss = compare_configs_arguments.get("data") or course_data(), comparison.arguments["loss"]
-    if not any(np.isfinite(points[1:]).all(axis=1).any() for points in trajectories.values()):
-        raise ValueError(
-            f"`{comparison.parameter}` and the other settings must let at least one run finish an epoch; got"
-            " parameters that overflow in all of them. Choose a smaller learning rate."
-        )
-    made = plane(start[0], data, directions=directions, trajectories=trajectories, loss=loss, n=n)
-    return PathComparison(made.paths, made, start[0], trajectories, comparison)
 
 
 class _Loss:
@@ -260,7 +173,7 @@ class _Loss:
         like = self._parameters[0]
         dataset = cast_dataset("data", _checked_dataset(data), like)
         self._batches = list(cast_batches(split_batches(dataset, batch_size), like))
-        self.origin = _vector(network)
+        self.origin = parameter_vector(network)
 
     @torch.no_grad()
     def on_grid(self, directions: Vectors, a: Vectors, b: Vectors) -> pd.DataFrame:
@@ -291,7 +204,8 @@ class _Loss:
         return [part.view(like.shape).to(like) for part, like in zip(parts, self._parameters, strict=True)]
 
 
-def _check_directions(directions: Any) -> Any:
+def check_directions(directions: Any) -> Any:
+    """`directions` itself, or one clear error where it is none of the three kinds."""
     if directions in ("filter", "pca") or (isinstance(directions, tuple) and len(directions) == 2):
         return directions
     raise ValueError(
@@ -348,7 +262,7 @@ def _path(plane: Plane, measured: _Loss, name: str, points: Vectors) -> pd.DataF
 
 def _direction(one: Any, origin: Vectors) -> Vectors:
     if isinstance(one, nn.Module):
-        one = _vector(one) - origin if sum(p.numel() for p in one.parameters()) == origin.size else np.empty(0)
+        one = parameter_vector(one) - origin if sum(p.numel() for p in one.parameters()) == origin.size else np.empty(0)
     vector = np.asarray(torch.as_tensor(one).detach().cpu(), np.float64)
     if vector.shape != origin.shape or not np.isfinite(vector).all() or not vector.any():
         raise ValueError(
@@ -405,7 +319,7 @@ def _finite_rows(points: Vectors) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return np.asarray(np.isfinite(points).all(axis=1))
 
 
-def _vector(network: nn.Module) -> Vectors:
+def parameter_vector(network: nn.Module) -> Vectors:
     """All parameters, as `torch.nn.utils.parameters_to_vector` orders them."""
     return np.concatenate([p.detach().double().cpu().flatten().numpy() for p in network.parameters()] or [np.empty(0)])
 
