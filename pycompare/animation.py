@@ -89,7 +89,7 @@ def film_writer(path: Path, fps: int = 1) -> matplotlib.animation.AbstractMovieW
         raise ValueError(f"`file` must end in .gif or .mp4; got {path.name!r}. Call it e.g. paths.gif.")
     if not matplotlib.animation.writers.is_available(name):
         raise ValueError(f"`file` must end in .gif without {name}; got {path.name!r}. Install {name}, or write a .gif.")
-    check_writable(path.parent)
+    check_writable(path.parent, name="file")
     return _OnePalette(fps=fps) if name == "pillow" else matplotlib.animation.writers[name](fps=fps)
 
 
@@ -99,6 +99,8 @@ class _OnePalette(matplotlib.animation.PillowWriter):
     _frames: list[Any]
 
     def finish(self) -> None:
+        if not self._frames:
+            return
         palette = self._frames[-1].quantize(_COLOURS)
         first, *rest = (frame.quantize(palette=palette, dither=Dither.NONE) for frame in self._frames)
         duration = round(1000 / self.fps)

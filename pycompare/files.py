@@ -15,14 +15,16 @@ from plotnine import ggplot
 from pycompare.plots import png
 
 
-def check_writable(folder: str | PathLike[str]) -> None:
+def check_writable(folder: str | PathLike[str], *, name: str = "folder") -> None:
     """Try to write in `folder` or, where it is yet to be made, in the nearest folder above it. Leaves nothing there.
+
+    Errors call the argument `name`.
 
     Raises:
         ValueError: nothing can be written there.
     """
     path = Path(folder)
-    with _one_error(folder):
+    with _one_error(folder, name):
         existing = next(place for place in (path, *path.parents) if place.exists())
         with tempfile.TemporaryFile(dir=existing):
             pass
@@ -37,12 +39,13 @@ def save_files(folder: str | PathLike[str], name: str, data: pd.DataFrame, plot:
 
 
 @contextmanager
-def _one_error(folder: str | PathLike[str]) -> Iterator[None]:
+def _one_error(folder: str | PathLike[str], name: str = "folder") -> Iterator[None]:
     try:
         yield
     except OSError as cause:
+        what = "a folder" if name == "folder" else "in a folder"
         raise ValueError(
-            f"`folder` must be a folder that can be written; got {os.fspath(folder)!r} ({cause.strerror})."
+            f"`{name}` must be {what} that can be written; got {os.fspath(folder)!r} ({cause.strerror})."
             " Name another, or change its permissions."
         ) from cause
 

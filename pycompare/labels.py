@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 
 _DIGITS = 15
@@ -32,8 +33,10 @@ def value_label(value: object) -> str:
         return str(value)
     if isinstance(value, (tuple, list)):
         return "(" + ", ".join(map(value_label, value)) + ")"
-    if isinstance(value, Real):
+    if isinstance(value, Real) and math.isfinite(value):
         return r_number(float(value))
+    if isinstance(value, Real):
+        return str(value)
     return str(getattr(value, "__name__", type(value).__name__))
 
 

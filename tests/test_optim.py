@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pycompare import Adam, AdamW, RMSprop, torch_manual_seed
+from pycompare import SGD, Adam, AdamW, RMSprop, torch_manual_seed
+from pycompare.parity.tables import SGD_SETTINGS
 
 Make = Callable[[Any], torch.optim.Optimizer]
 
-# Ours and PyTorch's of the same name, which compute the same in another order of operations.
+# Ours and PyTorch's of the same name, which compute the same in another order of operations (SGD in the same).
 PAIRS: dict[str, tuple[Make, Make]] = {
     "adamw": (lambda p: AdamW(p, lr=0.01), lambda p: torch.optim.AdamW(p, lr=0.01)),
     "adamw amsgrad": (lambda p: AdamW(p, amsgrad=True), lambda p: torch.optim.AdamW(p, amsgrad=True)),
@@ -21,6 +23,15 @@ PAIRS: dict[str, tuple[Make, Make]] = {
     "rmsprop centered": (
         lambda p: RMSprop(p, momentum=0.5, centered=True, weight_decay=0.1),
         lambda p: torch.optim.RMSprop(p, momentum=0.5, centered=True, weight_decay=0.1),
+    ),
+    "sgd": (lambda p: SGD(p), lambda p: torch.optim.SGD(p)),
+    "sgd nesterov": (
+        lambda p: SGD(p, 0.02, momentum=0.9, nesterov=True, weight_decay=0.1),
+        lambda p: torch.optim.SGD(p, 0.02, momentum=0.9, nesterov=True, weight_decay=0.1),
+    ),
+    "sgd dampening": (
+        lambda p: SGD(p, momentum=0.9, dampening=0.8),
+        lambda p: torch.optim.SGD(p, momentum=0.9, dampening=0.8),
     ),
 }
 # The two orders part by rounding only: measured at most 6.5e-16 relative after 20 steps in double.
@@ -55,6 +66,33 @@ def test_the_formula_is_pytorch_s(name: str, network: nn.Linear) -> None:
         rtol=ROUNDING,
         atol=ROUNDING,
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("lr", [0.02, 0.0, 3])
+@pytest.mark.parametrize("setting", SGD_SETTINGS)
+def test_sgd_has_pytorch_s_bits(
+    setting: str, lr: float, maximize: bool, dtype: torch.dtype, network: nn.Linear
+) -> None:
+    network.to(dtype)
+    twin = copy.deepcopy(network)
+    arguments = {"lr": lr, "maximize": maximize} | SGD_SETTINGS[setting]
+    x = torch.linspace(-2, 1, 15, dtype=dtype).reshape(5, 3)
+    opts = SGD(network.parameters(), **arguments), torch.optim.SGD(twin.parameters(), **arguments, foreach=False)
+    for _ in range(12):
+        for trained, opt in zip((network, twin), opts, strict=True):
+            opt.zero_grad()
+            trained(x).pow(2).sum().backward()
+            opt.step()
+        for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
+            assert ours.detach().numpy().tobytes() == theirs.detach().numpy().tobytes()
+
+
+def test_sgd_climbs_with_maximize(network: nn.Linear) -> None:
+    before = _loss(network).item()
+    _steps(network, SGD(network.parameters(), maximize=True), 3)
+    assert _loss(network).item() > before
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -102,6 +140,7 @@ def test_amsgrad_and_momentum_may_be_switched_on_later(network: nn.Linear) -> No
     for opt, setting in (
         (AdamW(network.parameters()), {"amsgrad": True}),
         (RMSprop(network.parameters()), {"momentum": 0.5}),
+        (SGD(network.parameters()), {"momentum": 0.5}),
     ):
         _steps(network, opt, 1)
         opt.param_groups[0].update(setting)
@@ -115,6 +154,15 @@ def test_a_state_of_pytorch_s_own_is_taken_over(network: nn.Linear) -> None:
     ours.load_state_dict(stock.state_dict())
     _steps(network, ours, 1)
     assert ours.state[network.weight]["step"] == 4
+
+
+def test_a_momentum_of_pytorch_s_own_is_taken_over(network: nn.Linear) -> None:
+    twin = copy.deepcopy(network)
+    stock, other = (torch.optim.SGD(each.parameters(), lr=0.02, momentum=0.9) for each in (network, twin))
+    assert torch.equal(_steps(network, stock, 3), _steps(twin, other, 3))
+    ours = SGD(network.parameters())
+    ours.load_state_dict(stock.state_dict())
+    assert torch.equal(_steps(network, ours, 3), _steps(twin, other, 3))
 
 
 def test_a_scheduler_changes_the_learning_rate(network: nn.Linear) -> None:
@@ -132,12 +180,13 @@ def test_a_parameter_without_gradient_is_left_alone(network: nn.Linear) -> None:
     assert torch.equal(network.bias, before)
 
 
-def test_sparse_gradients_are_refused() -> None:
+@pytest.mark.parametrize("make", [AdamW, SGD])
+def test_sparse_gradients_are_refused(make: Make) -> None:
     with torch_manual_seed(1):
         table = nn.Embedding(4, 2, sparse=True)
     table(torch.tensor([1])).sum().backward()
-    with pytest.raises(RuntimeError, match=r"AdamW takes dense gradients only; use torch.optim.SparseAdam"):
-        AdamW(table.parameters()).step()
+    with pytest.raises(RuntimeError, match=f"{make.__name__} takes dense gradients only; use"):
+        make(table.parameters()).step()
 
 
 @pytest.mark.parametrize(
@@ -149,6 +198,24 @@ def test_sparse_gradients_are_refused() -> None:
         (lambda p: Adam(p, eps=float("nan")), ValueError, "`eps` must be finite; got nan"),
         (lambda p: RMSprop(p, alpha=1), ValueError, "`alpha` must be less than 1; got 1"),
         (lambda p: RMSprop(p, momentum=-0.1), ValueError, "`momentum` must be at least 0; got -0.1"),
+        (lambda p: SGD(p, lr=-1), ValueError, "`lr` must be at least 0; got -1"),
+        (lambda p: SGD(p, momentum=-1), ValueError, "`momentum` must be at least 0; got -1"),
+        (lambda p: SGD(p, weight_decay=-1), ValueError, "`weight_decay` must be at least 0; got -1"),
+        (lambda p: SGD(p, dampening=math.nan), ValueError, "`dampening` must be finite; got nan"),
+        (lambda p: SGD(p, momentum="0.9"), TypeError, "`momentum` must be a number; got '0.9'"),
+        (lambda p: SGD(p, nesterov=True), ValueError, "`nesterov` must be False without momentum or with dampening"),
+        (
+            lambda p: SGD(p, nesterov=True, momentum=0.9, dampening=0.1),
+            ValueError,
+            "`nesterov` must be False .*; got momentum=0.9, dampening=0.1. Give it a momentum such as 0.9",
+        ),
+        (
+            lambda p: SGD(p, momentum=0.9).add_param_group(
+                {"params": [torch.zeros(1)], "nesterov": True, "momentum": 0}
+            ),
+            ValueError,
+            "`nesterov` must be False without momentum",
+        ),
     ],
 )
 def test_bad_arguments(make: Make, error: type[Exception], message: str) -> None:

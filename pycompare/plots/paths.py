@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -41,7 +43,8 @@ def plot_paths(
 
     Arguments:
         maps: columns x, y, loss, and that of `columns`: a grid for each facet.
-        paths: columns x, y, epoch; config, if several lie on one map; and those of `columns` and `rows`.
+        paths: columns x, y, epoch, and loss where it is known; config, if several lie on one map; and those of
+            `columns` and `rows`.
         x, y: the names of the two coordinates.
         columns: the column with a facet for each value.
         rows: the column of `paths` with a row of facets for each value.
@@ -172,24 +175,29 @@ def _loss_scale(loss: pd.Series[float], facet: pd.Series[int] | None) -> tuple[p
     if logarithmic:
         level = pd.Series(np.log10(level.clip(lower=level[level > 0].min()).to_numpy()), index=level.index)
     if facet is None:
-        name, (breaks, labels) = "Loss", _loss_breaks(*_extent(level), logarithmic=logarithmic)
+        breaks = _loss_breaks(*_extent(level), logarithmic=logarithmic)
+        scale = {"name": "Loss", "breaks": breaks, "labels": partial(_loss_labels, logarithmic=logarithmic)}
     else:
         low, high = (level.groupby(facet).transform(end) for end in ("min", "max"))
         level = (level - low) / (high - low).replace(0, 1)
-        name, breaks, labels = "Loss,\nscaled within\neach facet", [0.0, 1.0], ["lowest", "highest"]
-    fill = p9.scale_fill_gradientn(list(_MAP_COLORS), name=name, breaks=breaks, labels=labels, na_value="#888888")
-    return level, fill
+        ends = {"breaks": [0.0, 1.0], "labels": lambda shown: ["highest" if level else "lowest" for level in shown]}
+        scale = {"name": "Loss,\nscaled within\neach facet"} | ends
+    return level, p9.scale_fill_gradientn(list(_MAP_COLORS), na_value="#888888", **scale)
 
 
-def _loss_breaks(low: float, high: float, *, logarithmic: bool) -> tuple[list[float], list[str]]:
+def _loss_breaks(low: float, high: float, *, logarithmic: bool) -> list[float]:
+    if not math.isfinite(low):
+        return []  # every loss has overflowed
     if not logarithmic:
-        values = np.linspace(low, high, 4)
-        return list(values), [f"{value:.3g}" for value in values]
+        return list(np.linspace(low, high, 4))
     steps = (1, 2, 5) if high - low < 3 else (1,)
     decades = range(math.floor(low), math.ceil(high) + 1)
     breaks = [math.log10(step) + decade for decade in decades for step in steps]
-    shown = [b for b in breaks if low <= b <= high] or [low, high]
-    return shown, [f"{10**b:.3g}" for b in shown]
+    return [b for b in breaks if low <= b <= high] or [low, high]
+
+
+def _loss_labels(breaks: Sequence[float], *, logarithmic: bool) -> list[str]:
+    return [f"{10**b if logarithmic else b:.3g}" for b in breaks]
 
 
 def _extent(values: pd.Series[float]) -> tuple[float, float]:
@@ -208,8 +216,8 @@ def _contours(surface: pd.DataFrame, x: str, y: str, facets: list[str]) -> pd.Da
     pieces = []
     for key, one in surface.groupby(facets, observed=True) if facets else [((), surface)]:
         facet: dict[str, Any] = dict(zip(facets, key, strict=True))
-        grid = one.pivot_table("level", y, x)
-        generator = contour_generator(grid.columns, grid.index, grid.to_numpy())
+        grid = one.pivot(index=y, columns=x, values="level")  # noqa: PD010 (the other one drops what is NaN)
+        generator = contour_generator(grid.columns, grid.index, np.ma.masked_invalid(grid.to_numpy()))
         for level in levels:
             pieces += [pd.DataFrame(line, columns=[x, y]).assign(**facet) for line in generator.lines(level)]
     if not pieces:
@@ -220,7 +228,8 @@ def _contours(surface: pd.DataFrame, x: str, y: str, facets: list[str]) -> pd.Da
 
 def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: str, facets: list[str]) -> str | None:
     """The note, when each path leaves its map, and when it diverges."""
-    finite = np.isfinite(paths[x]) & np.isfinite(paths[y])
+    known = paths[[name for name in (x, y, "loss") if name in paths]].to_numpy(float)
+    finite = pd.Series(np.isfinite(known).all(axis=1), index=paths.index)
     inside = ~finite | (paths[x].between(*_extent(maps[x])) & paths[y].between(*_extent(maps[y])))
     names = [name for name in (*facets, "config") if name in paths]
     notes = [note] if note else []

@@ -306,7 +306,7 @@ def _is_several(name: str, value: Any) -> bool:
 
 def _distinct(name: str, values: Any) -> list[Any]:
     """The values of a list, of which there is one at least, and no two with one label."""
-    listed = [*values]
+    listed = [value.item() if getattr(value, "ndim", None) == 0 else value for value in values]
     labels = [value_label(value) for value in listed]
     if not labels or len(set(labels)) < len(labels):
         raise ValueError(f"`{name}` must hold distinct values, at least one; got {listed!r}. Drop the duplicate.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from torch import nn
 from pycompare.checks import whole_number
 from pycompare.configs import Comparison, compare_configs
 from pycompare.data import course_data
-from pycompare.labs.landscape.planes import Plane, Vectors, check_directions, parameter_vector, plane
+from pycompare.labs.landscape.planes import Plane, Vectors, check_directions, network_loss, parameter_vector, plane
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -26,7 +26,8 @@ class PathComparison:
     """The paths of one network trained under several settings, on one plane.
 
     Attributes:
-        data: tidy frame config, epoch (0 is the start), a, b, loss (of the training set), explained (see `Plane`).
+        data: tidy frame config, epoch (0 is the start), a, b, loss (of the training set, in evaluation mode, buffers
+            included), explained (see `Plane`).
         plane: the map, through the common start.
         start: a copy of the network at the common start.
         trajectories: the parameters by config, each of shape (epochs + 1, parameters).
@@ -85,23 +86,26 @@ def compare_paths(
     Raises:
         ValueError, TypeError: before any training where an argument of `compare_configs` is wrong.
     """
+    data, loss = compare_configs_arguments.get("data") or course_data(), compare_configs_arguments.get("loss", "mse")
     recorded: dict[str, list[Vectors]] = {}
+    losses: list[float] = []
     start: list[nn.Module] = []
 
     def record(config: str, _: int, network: nn.Module) -> None:
         if not start:
             start.append(copy.deepcopy(network))
         recorded.setdefault(config, []).append(parameter_vector(network))
+        losses.append(network_loss(network, data, loss))
 
     n = whole_number("n", n, at_least=2)
     check_directions(directions)
     comparison = compare_configs(**compare_configs_arguments, on_epoch=record)
     trajectories = {config: np.stack(points) for config, points in recorded.items()}
-    data, loss = compare_configs_arguments.get("data") or course_data(), comparison.arguments["loss"]
     if not any(np.isfinite(points[1:]).all(axis=1).any() for points in trajectories.values()):
         raise ValueError(
             f"`{comparison.parameter}` and the other settings must let at least one run finish an epoch; got"
             " parameters that overflow in all of them. Choose a smaller learning rate."
         )
     made = plane(start[0], data, directions=directions, trajectories=trajectories, loss=loss, n=n)
-    return PathComparison(made.paths, made, start[0], trajectories, comparison)
+    frame = made.paths.assign(loss=np.where(np.isfinite(losses), losses, np.nan))
+    return PathComparison(frame, replace(made, paths=frame), start[0], trajectories, comparison)

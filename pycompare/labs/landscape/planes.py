@@ -160,10 +160,17 @@ def plane(
     return Plane(grid, frame.reset_index(drop=True), measured.origin, axes, kind, explained)
 
 
+def network_loss(network: nn.Module, data: Any, loss: str | LossFunction) -> float:
+    """The loss of `network` as it is, in evaluation mode."""
+    return _Loss(network, data, loss, _BATCH_SIZE).here()
+
+
 class _Loss:
     """The loss of a copy of `network`, at any parameters."""
 
     def __init__(self, network: nn.Module, data: Any, loss: str | LossFunction, batch_size: int) -> None:
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"`network` must be a torch.nn.Module; got {network!r}. Pass one, such as MLP(4).")
         self._network = copy.deepcopy(network).eval()
         self._parameters = list(self._network.parameters())
         if not self._parameters:
@@ -173,6 +180,8 @@ class _Loss:
         like = self._parameters[0]
         dataset = cast_dataset("data", _checked_dataset(data), like)
         self._batches = list(cast_batches(split_batches(dataset, batch_size), like))
+        if not all(x.isfinite().all() for x, _ in self._batches):
+            raise ValueError("`data` must be finite; got NaN or infinity among the inputs. Drop such rows.")
         self.origin = parameter_vector(network)
 
     @torch.no_grad()
@@ -185,7 +194,7 @@ class _Loss:
             for j in b:
                 for parameter, start, d in zip(self._parameters, row, second, strict=True):
                     torch.add(start, d, alpha=j, out=parameter)
-                losses.append(self._value())
+                losses.append(self.here())
         return pd.DataFrame({"a": np.repeat(a, len(b)), "b": np.tile(b, len(a)), "loss": losses})
 
     @torch.no_grad()
@@ -193,9 +202,11 @@ class _Loss:
         """The loss at the parameters `vector`."""
         for parameter, values in zip(self._parameters, self._split(vector), strict=True):
             parameter.copy_(values)
-        return self._value()
+        return self.here()
 
-    def _value(self) -> float:
+    @torch.no_grad()
+    def here(self) -> float:
+        """The loss at the parameters of the copy."""
         values = [self._function(self._network(x), y).item() for x, y in self._batches]
         return float(np.average(values, weights=[len(y) for _, y in self._batches]))
 
@@ -262,14 +273,26 @@ def _path(plane: Plane, measured: _Loss, name: str, points: Vectors) -> pd.DataF
 
 def _direction(one: Any, origin: Vectors) -> Vectors:
     if isinstance(one, nn.Module):
-        one = parameter_vector(one) - origin if sum(p.numel() for p in one.parameters()) == origin.size else np.empty(0)
-    vector = np.asarray(torch.as_tensor(one).detach().cpu(), np.float64)
+        end = parameter_vector(one)
+        vector = end - origin if end.shape == origin.shape else end
+    else:
+        vector = _array("directions", one)
     if vector.shape != origin.shape or not np.isfinite(vector).all() or not vector.any():
         raise ValueError(
             f"`directions` must hold networks of other parameters, or vectors of {origin.size} finite numbers, not all"
             f" 0; got shape {vector.shape}. Pass modules like `network`."
         )
     return vector
+
+
+def _array(name: str, values: Any) -> Vectors:
+    """Numbers as float64: an array, a tensor, or a list of them."""
+    if isinstance(values, (list, tuple)) and values and isinstance(values[0], Tensor):
+        values = torch.stack(list(values))
+    try:
+        return np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, np.float64)
+    except (TypeError, ValueError) as cause:
+        raise TypeError(f"`{name}` must hold numbers, or networks; got {values!r}. Pass arrays.") from cause
 
 
 def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
@@ -279,7 +302,7 @@ def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
         several = isinstance(trajectories, Sequence) and np.ndim(trajectories[0]) == 2
         listed = trajectories if several else [trajectories]
         trajectories = {f"path {i}": points for i, points in enumerate(listed, start=1)}
-    checked = {str(name): np.asarray(points, np.float64) for name, points in trajectories.items()}
+    checked = {str(name): _array("trajectories", points) for name, points in trajectories.items()}
     for name, points in checked.items():
         if points.ndim != 2 or points.shape[1] != size:
             raise ValueError(
@@ -298,7 +321,7 @@ def _checked_dataset(data: Any) -> Dataset[Any]:
         raise TypeError(
             f"`data` must be a Split, a dataset or a pair (inputs, targets); got {type(data).__name__}. Pass (X, y)."
         )
-    x, y = (torch.as_tensor(part) for part in data)
+    x, y = (part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data)
     if len(x) != len(y):
         raise ValueError(f"`data` must have one target for each input; got {len(x)} and {len(y)}. Check their lengths.")
     return TensorDataset(x, y)

@@ -171,7 +171,7 @@ def _grid(name: str, bounds: Any, n: int) -> np.ndarray[Any, np.dtype[np.float64
 
 def _vector(name: str, values: Any, dtype: torch.dtype) -> Tensor:
     try:
-        array = np.array(values.detach().cpu() if isinstance(values, Tensor) else values, np.float64)
+        array = np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, np.float64)
     except (TypeError, ValueError) as cause:
         raise TypeError(f"`{name}` must be a vector of numbers; got {values!r}. Pass an array.") from cause
     vector = torch.from_numpy(array).to(dtype)
