@@ -82,8 +82,8 @@ class FlatOptimizer:
         if not self._flat:
             self._opt.step()
             return
-        torch._foreach_copy_(self._flat.values, self._parameters)
-        torch._foreach_copy_(self._flat.grads, [grad for grad in grads if grad is not None])
+        given = [grad for grad in grads if grad is not None]
+        torch._foreach_copy_(self._flat.values + self._flat.grads, self._parameters + given)
         self._flat.step()
         torch._foreach_copy_(self._parameters, self._flat.values)
 

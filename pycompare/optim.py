@@ -74,14 +74,12 @@ class _AdamFamily(_LibTorchOptimizer):
         super().__init__(params, defaults)
 
     def _adam_step(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        step = state["step"] = int(state.get("step", 0)) + 1
+        if not state:
+            state.update(step=0, exp_avg=torch.zeros_like(parameter), exp_avg_sq=torch.zeros_like(parameter))
+        step = state["step"] = int(state["step"]) + 1
         beta1, beta2 = group["betas"]
-        first = _kept(state, "exp_avg", parameter).mul_(_constant(beta1, parameter)).add_(grad, alpha=1 - beta1)
-        second = (
-            _kept(state, "exp_avg_sq", parameter)
-            .mul_(_constant(beta2, parameter))
-            .addcmul_(grad, grad, value=1 - beta2)
-        )
+        first = state["exp_avg"].mul_(_constant(beta1, parameter)).add_(grad, alpha=1 - beta1)
+        second = state["exp_avg_sq"].mul_(_constant(beta2, parameter)).addcmul_(grad, grad, value=1 - beta2)
         if group["amsgrad"]:
             largest = _kept(state, "max_exp_avg_sq", parameter)
             second = torch.maximum(largest, second, out=largest)
