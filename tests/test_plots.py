@@ -5,11 +5,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import plotnine as p9
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from pycompare import rosenbrock
@@ -130,10 +130,7 @@ def _plot(*paths: pd.DataFrame, maps: pd.DataFrame = BOWL, **arguments: Any) -> 
 
 def _words(plot: p9.ggplot) -> list[str]:
     """The words of a plot, drawn."""
-    figure = plot.draw()
-    words = [text.get_text() for text in figure.findobj(Text) if text.get_text()]
-    plt.close(figure)
-    return words
+    return [text.get_text() for text in plot.draw().findobj(Text) if text.get_text()]
 
 
 def _layers(plot: p9.ggplot, kind: type[p9.geoms.geom.geom]) -> list[p9.layer.layer]:
@@ -270,6 +267,14 @@ def test_maps_of_any_height_are_drawn(height: str, colour: str) -> None:
     assert "a" in _words(_plot(DOWN, maps=BOWL.assign(loss=HEIGHTS[height]), colour=colour))
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e9 / 3, 1e13 / 3, 1e59 / 3])
+def test_maps_of_any_width_are_drawn(scale: float) -> None:
+    grid = np.linspace(-scale, 2.3 * scale, 41)
+    a, b = (axis.ravel() for axis in np.meshgrid(grid, grid, indexing="ij"))
+    maps = pd.DataFrame({"a": a, "b": b, "loss": 1 + (a / scale) ** 2 + (b / scale) ** 2})
+    assert "a" in _words(_plot(_path((-scale, 0), (0, scale)), maps=maps))
+
+
 @pytest.mark.parametrize("path", [DOWN.iloc[:0], DOWN.iloc[:1], _path((math.nan, 1)), _path((9, 9), (9, 8))])
 def test_paths_of_any_length_are_drawn(path: pd.DataFrame) -> None:
     assert "a" in _words(_plot(path))
@@ -284,7 +289,7 @@ def test_a_colour_scale_must_be_one_of_two() -> None:
 def test_styles_tell_paths_apart(n: int) -> None:
     styles = path_styles(n)
     assert len({*styles}) == len(styles) == n
-    lightness = [np.dot([0.2126, 0.7152, 0.0722], plt.matplotlib.colors.to_rgb(colour)) for colour, *_ in styles]
+    lightness = [np.dot([0.2126, 0.7152, 0.0722], to_rgb(colour)) for colour, *_ in styles]
     assert lightness == sorted(lightness), "apart in greyscale"
     assert max(lightness) < 0.55, "dark on a map"
 
@@ -313,8 +318,6 @@ def test_the_fit_has_the_facets_of_the_paths() -> None:
 @pytest.mark.parametrize("weight", [1e30, -1e5, math.nan, math.inf])
 def test_a_line_far_away_does_not_hide_the_points(weight: float) -> None:
     plot = plot_fit(POINTS, pd.DataFrame({"config": ["near", "far"], "weight": [1.0, weight], "bias": [1.0, 0.0]}))
-    figure = plot.draw()
-    low, high = figure.axes[0].get_ylim()
-    plt.close(figure)
+    low, high = plot.draw().axes[0].get_ylim()
     assert -2.5 < low < 0 < 2.5 < high < 5
     assert _caption(plot) == "1 of 2 lines lie far from the points, and are not drawn."

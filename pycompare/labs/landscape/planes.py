@@ -208,6 +208,8 @@ class _Loss:
     def here(self) -> float:
         """The loss at the parameters of the copy."""
         values = [self._function(self._network(x), y).item() for x, y in self._batches]
+        if len(values) == 1:
+            return float(values[0])
         return float(np.average(values, weights=[len(y) for _, y in self._batches]))
 
     def _split(self, vector: Vectors) -> list[Tensor]:
@@ -231,10 +233,12 @@ def _filter_directions(network: nn.Module, seed: int) -> Vectors:
 
 
 def _filter_direction(network: nn.Module) -> Iterator[Vectors]:
+    normalising = [module for module in network.modules() if isinstance(module, _NORMALISATION)]
+    still = {id(parameter) for module in normalising for parameter in module.parameters()}
     for parameter in network.parameters():
         weights = parameter.detach().double().cpu()
         random = torch.randn(weights.shape, dtype=torch.float64, device="cpu")
-        if weights.ndim < 2:
+        if weights.ndim < 2 or id(parameter) in still:
             yield np.zeros(weights.numel())
             continue
         norms, lengths = (tensor.flatten(1).norm(dim=1) for tensor in (weights, random))
@@ -347,5 +351,6 @@ def parameter_vector(network: nn.Module) -> Vectors:
     return np.concatenate([p.detach().double().cpu().flatten().numpy() for p in network.parameters()] or [np.empty(0)])
 
 
+_NORMALISATION = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _AXES = {"filter": "random direction", "pca": "principal direction", "given": "direction"}
 _NO_PATHS = pd.DataFrame({name: [] for name in ("config", "epoch", "a", "b", "loss", "explained")}, dtype=float)
