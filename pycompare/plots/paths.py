@@ -21,7 +21,7 @@ from pycompare.labels import setting_label
 
 _MAP_COLORS = ("#ffffff", "#e6eef6", "#cfdeeb", "#b8cde0")  # pale, so that paths stand out: lighter is lower
 _PATH_SHAPES, _PATH_LINES = ("D", "^", "s", "v", "P", "X", "o"), ("solid", "dashed", "dashdot", "dotted")
-_MOST_NOTES, _CONTOURS = 5, 16
+_MOST_NOTES, _CONTOURS, _WIDE = 5, 16, 1e5
 STILL_LAYERS = 3  # of `plot_paths`: what does not move, map, lines of equal loss, starts
 
 
@@ -129,8 +129,10 @@ def _labelled(frame: pd.DataFrame, rows: str | None, columns: str | None) -> pd.
 
 
 def _map_layers(surface: pd.DataFrame, contours: pd.DataFrame, x: str, y: str) -> list[Any]:
+    # On a wide grid plotnine's raster takes rounding for uneven steps.
+    cells = p9.geom_raster if surface[[x, y]].abs().max(axis=None) < _WIDE else p9.geom_tile
     return [
-        p9.geom_raster(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False),
+        cells(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False),
         p9.geom_path(p9.aes(x, y, group="line"), data=contours, inherit_aes=False, color="#6f8ba5", size=0.25),
     ]
 

@@ -376,6 +376,8 @@ NESTEROV = "`nesterov` must be False without momentum or with dampening; got"
     ("arguments", "error", "message"),
     [
         ({"loss": "hinge"}, ValueError, "`loss` must be one of mse, l1, huber, smooth_l1; got 'hinge'"),
+        ({"loss": lambda outputs, targets: outputs - targets}, ValueError, "`loss` must return a scalar tensor; got"),
+        ({"loss": lambda outputs, targets: 3.0}, ValueError, "`loss` must return a scalar tensor; got"),
         ({"optimizer": "lion"}, ValueError, KNOWN),
         ({"optimizer": 3}, ValueError, "`optimizer` must be one of .*; got 3"),
         ({"optimizer": lambda parameters, lr: None}, TypeError, "`optimizer` must make a torch.optim.Optimizer; got"),

@@ -175,6 +175,7 @@ def test_other_points_are_around_the_same_parabola() -> None:
         ({"loss": "hinge"}, ValueError, "`loss` must be one of mse, l1, huber, smooth_l1; got 'hinge'"),
         ({"loss": None}, ValueError, "`loss` must be one of mse, l1, huber, smooth_l1; got None"),
         ({"loss": lambda outputs, targets: outputs - targets}, ValueError, "`loss` must return a scalar tensor; got"),
+        ({"loss": lambda outputs, targets: 3.0}, ValueError, "`loss` must return a scalar tensor; got"),
         ({"x": [], "y": []}, ValueError, "`x` must be a vector of at least one number"),
         ({"x": [[1.0, 2.0]], "y": [1.0]}, ValueError, r"`x` must be a vector .*; got shape \(1, 2\)"),
         ({"x": 3.0, "y": [1.0]}, ValueError, r"`x` must be a vector .*; got shape \(\)"),
