@@ -354,6 +354,8 @@ def _network_factory(
 def _checked_n_jobs(n_jobs: int | None, on_epoch: OnEpoch | None) -> int | None:
     if n_jobs is not None and whole_number("n_jobs", n_jobs) == 0:
         raise ValueError("`n_jobs` must be 1 or more, or -1 for all cores; got 0. Use 1 for one run at a time.")
+    if on_epoch is not None and not callable(on_epoch):
+        raise TypeError(f"`on_epoch` must be a callable (config, epoch, network); got {on_epoch!r}. Pass a function.")
     if on_epoch is not None and n_jobs != 1:
         raise ValueError(f"`n_jobs` must be 1 with `on_epoch`; got {n_jobs!r}. A worker's network cannot be watched.")
     return n_jobs

@@ -268,6 +268,9 @@ def check_optimizer_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
             f"`nesterov` must be False without momentum or with dampening; got momentum={checked.get('momentum', 0)!r},"
             f" dampening={checked.get('dampening', 0)!r}. Give it a momentum such as 0.9, and no dampening."
         )
+    for name in checked.keys() & {"nesterov", "maximize", "amsgrad", "centered"}:
+        if not isinstance(checked[name], bool):
+            raise TypeError(f"`{name}` must be True or False; got {checked[name]!r}. Pass one of them.")
     if "alpha" in checked:
         checked["alpha"] = number("alpha", checked["alpha"], at_least=0, below=1)
     if "betas" in checked:

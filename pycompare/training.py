@@ -190,7 +190,7 @@ def make_optimizer(
     if unknown:
         raise TypeError(
             f"`{unknown[0]}` must be an argument of the optimizer; {optimizer!r} does not take it."
-            f" It takes {', '.join(list(inspect.signature(factory).parameters)[1:])}."
+            f" It takes {', '.join(list(inspect.signature(factory).parameters)[1:]) or 'none'}."
         )
     _first_parameter(network)
     opt = factory(network.parameters(), **check_optimizer_arguments(arguments))

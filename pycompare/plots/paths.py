@@ -86,22 +86,25 @@ def plot_fit(
         lines: columns weight and bias; config, if several lie in one facet; and those of `columns` and `rows`, as in
             `plot_paths`.
     """
-    left, right = _extent(points["x"])
-    ends = [lines["weight"] * x + lines["bias"] for x in (left, right)]
-    low, high = _extent(points["y"])
-    near = np.logical_and.reduce([end.between(2 * low - high, 2 * high - low) for end in ends])
-    drawn = _labelled(_named(lines).assign(y=ends[0], yend=ends[1])[near], rows, columns)
+    (left, right), (low, high) = _extent(points["x"]), _extent(points["y"])
+    weights, biases = (lines[name].to_numpy(float) for name in ("weight", "bias"))
+    ends = np.stack([weights * x + biases for x in (left, right)])
+    far = 20 * (high - low)  # steeper lines come from paths that diverge
+    seen = (ends.min(axis=0) <= high) & (ends.max(axis=0) >= low) & (np.abs(ends) <= far).all(axis=0)
+    margin_x, margin_y = (right - left or 1) / 20, (high - low or 1) / 20
+    drawn = _labelled(_named(lines)[seen], rows, columns)
     plot = (
         p9.ggplot(drawn)
         + p9.geom_point(p9.aes("x", "y"), data=points, fill="none", color="#5b7a99", size=1.8)
-        + p9.geom_segment(p9.aes(y="y", yend="yend", color="config", linetype="config"), x=left, xend=right, size=0.9)
+        + p9.geom_abline(p9.aes(slope="weight", intercept="bias", color="config", linetype="config"), size=0.9)
+        + p9.coord_cartesian(xlim=(left - margin_x, right + margin_x), ylim=(low - margin_y, high + margin_y))
         + _path_scales(list(drawn["config"].cat.categories), shown="config" in lines)[:2]
         + p9.theme_bw()
         + p9.theme(figure_size=(6, 4), panel_grid_minor=p9.element_blank(), legend_key_width=26)
         + p9.labs(x="x", y="y", color="", linetype="")
     )
-    if not near.all():
-        plot += p9.labs(caption=f"{(~near).sum()} of {len(near)} lines lie far from the points, and are not drawn.")
+    if not seen.all():
+        plot += p9.labs(caption=f"{(~seen).sum()} of {len(seen)} lines lie far from the points, and are not drawn.")
     return plot + _facets(rows, columns, len(drawn[columns].cat.categories) if columns else 1)
 
 
@@ -130,7 +133,7 @@ def _labelled(frame: pd.DataFrame, rows: str | None, columns: str | None) -> pd.
 
 def _map_layers(surface: pd.DataFrame, contours: pd.DataFrame, x: str, y: str) -> list[Any]:
     # On a wide grid plotnine's raster takes rounding for uneven steps.
-    cells = p9.geom_raster if surface[[x, y]].abs().max(axis=None) < _WIDE else p9.geom_tile
+    cells = p9.geom_raster if np.abs(surface[[x, y]].to_numpy(float)).max() < _WIDE else p9.geom_tile
     return [
         cells(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False),
         p9.geom_path(p9.aes(x, y, group="line"), data=contours, inherit_aes=False, color="#6f8ba5", size=0.25),

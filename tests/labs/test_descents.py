@@ -122,6 +122,11 @@ def test_a_path_is_that_of_the_article_s_loop(
     np.testing.assert_allclose(ours, theirs, rtol=0 if LANE == "recorded" else OTHER_KERNELS.rtol)
 
 
+def test_an_optimizer_without_lr_is_called_without_it() -> None:
+    fixed = _short(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.05)).data
+    assert fixed["loss"].tolist() == _short(lr=0.05).data["loss"].tolist()
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", torch.optim.NAdam])
 def test_maximize_climbs(optimizer: Any) -> None:
     losses = descend(epochs=20, optimizer=optimizer, maximize=True).data["loss"]
@@ -390,6 +395,7 @@ NESTEROV = "`nesterov` must be False without momentum or with dampening; got"
         ({"lr": -0.1}, ValueError, "`lr` must be at least 0; got -0.1"),
         ({"lr": math.nan}, ValueError, "`lr` must be finite; got nan"),
         ({"lr": "0.1"}, TypeError, "`lr` must be a number; got '0.1'"),
+        ({"maximize": "no"}, TypeError, "`maximize` must be True or False; got 'no'"),
         ({"momentum": -1}, ValueError, "`momentum` must be at least 0; got -1"),
         ({"momentun": 0.9}, TypeError, "`momentun` must be an argument of the optimizer; 'sgd' does not take it"),
         ({"betas": (0.9, 0.9)}, TypeError, "`betas` must be an argument of the optimizer; 'sgd' does not take it"),

@@ -539,6 +539,8 @@ def test_a_map_on_which_every_loss_overflows_is_drawn(draw: Any) -> None:
         ({"data": (X, X[:4, :1])}, ValueError, "`data` must have one target for each input; got 30 and 4"),
         ({"data": (X, X)}, ValueError, r"`network` must return outputs of the targets' shape \(30, 2\); got \(30, 1\)"),
         ({"data": (X * math.nan, X[:, :1])}, ValueError, "`data` must be finite"),
+        ({"data": (X, X[:, :1] * math.nan)}, ValueError, "`data` must be finite"),
+        ({"directions": ([1, 0, 0], [2, 0, 0])}, ValueError, "`directions` must not lie on one line"),
         ({"network": nn.Identity()}, ValueError, r"`network` must have parameters; got Identity\(\)"),
         ({"network": "MLP"}, TypeError, "`network` must be a torch.nn.Module; got"),
     ],
@@ -765,6 +767,17 @@ def test_on_epoch_sees_a_run_that_diverges_to_its_end() -> None:
     calls = []
     compare_configs(3, lr=[1e30], data=SMALL, on_epoch=lambda config, epoch, network: calls.append(epoch))
     assert calls == [0, 1, 2, 3]
+
+
+def test_on_epoch_must_be_callable() -> None:
+    with pytest.raises(TypeError, match="`on_epoch` must be a callable"):
+        compare_configs(lr=[0.1], data=SMALL, on_epoch=3, network=_Untrained)  # type: ignore[arg-type]
+
+
+def test_a_plane_without_trajectories_has_no_film(tmp_path: Path) -> None:
+    network, data = _network("tied weights")
+    with pytest.raises(ValueError, match="`trajectories` must be given"):
+        plane(network, data, n=2).animate(tmp_path / "a.gif")
 
 
 @pytest.mark.parametrize("n_jobs", [2, -1])

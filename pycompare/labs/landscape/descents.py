@@ -24,12 +24,13 @@ from pycompare.labs.landscape.toy import (
     loss_map,
 )
 from pycompare.losses import LossFunction
-from pycompare.training import OptimizerFactory, make_optimizer
+from pycompare.training import OptimizerFactory, accepts, make_optimizer, optimizer_factory
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 Range = tuple[float, float]
+_LR = 0.1
 _TUPLES = ("start", "betas")  # arguments whose one value is a pair: only a list of pairs is several
 
 
@@ -150,7 +151,7 @@ def descend(
     x: Any = None,
     y: Any = None,
     *,
-    lr: float = 0.1,
+    lr: float = _LR,
     epochs: int = 100,
     start: Range = (6.0, -3.0),
     optimizer: str | OptimizerFactory = "sgd",
@@ -193,7 +194,7 @@ def compare_descents(
     x: Any = None,
     y: Any = None,
     *,
-    lr: Any = 0.1,
+    lr: Any = _LR,
     epochs: int = 100,
     start: Any = (6.0, -3.0),
     optimizer: Any = "sgd",
@@ -207,7 +208,8 @@ def compare_descents(
 
     Arguments:
         loss, lr, start, optimizer, optimizer_arguments: as in `descend`, or lists of such values (start and betas: a
-            list of pairs). At most two lists besides the losses.
+            list of pairs). At most two lists besides the losses. No two values of a list have one label, which is
+            a function's name.
         x, y, epochs, dtype: as in `descend`.
 
     Returns:
@@ -249,6 +251,8 @@ def _start(settings: dict[str, Any], dtype: torch.dtype) -> tuple[nn.Linear, tor
     """A neuron at its start, its optimizer, and the loss, all checked."""
     arguments = dict(settings)
     loss, start, optimizer = (arguments.pop(name) for name in ("loss", "start", "optimizer"))
+    if arguments["lr"] == _LR and not accepts(optimizer_factory(optimizer), "lr"):
+        del arguments["lr"]
     if not isinstance(start, (tuple, list)) or len(start) != 2:
         raise TypeError(f"`start` must be a pair (weight, bias); got {start!r}. Pass e.g. (6, -3).")
     line = _line(number("start", start[0]), number("start", start[1]), dtype)
@@ -306,10 +310,15 @@ def _is_several(name: str, value: Any) -> bool:
 
 def _distinct(name: str, values: Any) -> list[Any]:
     """The values of a list, of which there is one at least, and no two with one label."""
+    if getattr(values, "ndim", 1) != 1:
+        raise ValueError(f"`{name}` must be one-dimensional; got {values!r}. Flatten it.")
     listed = [value.item() if getattr(value, "ndim", None) == 0 else value for value in values]
     labels = [value_label(value) for value in listed]
     if not labels or len(set(labels)) < len(labels):
-        raise ValueError(f"`{name}` must hold distinct values, at least one; got {listed!r}. Drop the duplicate.")
+        raise ValueError(
+            f"`{name}` must hold distinct values, at least one; got {listed!r}. Drop the duplicate, or give functions"
+            " names of their own."
+        )
     return listed
 
 

@@ -99,6 +99,8 @@ def compare_paths(
 
     n = whole_number("n", n, at_least=2)
     check_directions(directions)
+    for name in compare_configs_arguments.keys() & {"n_jobs", "on_epoch"}:
+        raise TypeError(f"`{name}` must be left out here; got {compare_configs_arguments[name]!r}. Paths need both.")
     comparison = compare_configs(**compare_configs_arguments, on_epoch=record)
     trajectories = {config: np.stack(points) for config, points in recorded.items()}
     if not any(np.isfinite(points[1:]).all(axis=1).any() for points in trajectories.values()):

@@ -75,6 +75,8 @@ class Plane:
         """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
         from pycompare.animation import animate_paths
 
+        if self.paths.empty:
+            raise ValueError("`trajectories` must be given to plane() for an animation; got none. Pass some.")
         return animate_paths(self.plot(), self._labelled_paths(), file, x="a", y="b", fps=fps, progress=progress)
 
     def save(self, folder: str | PathLike[str]) -> list[Path]:
@@ -147,6 +149,8 @@ def plane(
     explained = None
     if isinstance(check_directions(directions), tuple):
         kind, axes = "given", np.stack([_direction(one, measured.origin) for one in directions])
+        if np.linalg.matrix_rank(axes) < 2:
+            raise ValueError("`directions` must not lie on one line; got two that do. Pass others.")
     elif directions == "pca":
         kind, (axes, explained) = "pca", _principal_directions(paths, measured.origin)
     else:
@@ -180,8 +184,8 @@ class _Loss:
         like = self._parameters[0]
         dataset = cast_dataset("data", _checked_dataset(data), like)
         self._batches = list(cast_batches(split_batches(dataset, batch_size), like))
-        if not all(x.isfinite().all() for x, _ in self._batches):
-            raise ValueError("`data` must be finite; got NaN or infinity among the inputs. Drop such rows.")
+        if not all(part.isfinite().all() for batch in self._batches for part in batch):
+            raise ValueError("`data` must be finite; got NaN or infinity. Drop such rows.")
         self.origin = parameter_vector(network)
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pycompare.checks import number, whole_number
-from pycompare.losses import LossFunction
+from pycompare.losses import LossFunction, loss_function
 
 MAP_RANGE = (-5.0, 8.0)
 MAP_POINTS = 101
@@ -104,7 +104,7 @@ def loss_map(
 def checked_loss(loss: str | LossFunction) -> LossFunction:
     """The callable that `loss`, a name or a callable itself, stands for."""
     if callable(loss):
-        return loss
+        return loss_function(loss)
     if not isinstance(loss, str) or loss not in _LOSSES:
         raise ValueError(
             f"`loss` must be one of {', '.join(_LOSSES)}; got {loss!r}."
@@ -152,16 +152,7 @@ def _losses_of(loss: str | LossFunction, targets: Tensor) -> Callable[[Tensor], 
         return lambda outputs: function(outputs, targets.expand_as(outputs), reduction="none").mean(-1)  # type: ignore[call-arg]
     column = targets[:, None]
     mapped = torch.func.vmap(lambda outputs: function(outputs[:, None], column))
-
-    def losses_of(outputs: Tensor) -> Tensor:
-        losses = mapped(outputs.flatten(0, 1))
-        if losses.ndim != 1:
-            raise ValueError(
-                f"`loss` must return a scalar tensor; got shape {tuple(losses.shape[1:])}. Reduce it, as by .mean()."
-            )
-        return losses.view(outputs.shape[:2])
-
-    return losses_of
+    return lambda outputs: mapped(outputs.flatten(0, 1)).view(outputs.shape[:2])
 
 
 def _grid(name: str, bounds: Any, n: int) -> np.ndarray[Any, np.dtype[np.float64]]:
