@@ -25,15 +25,12 @@ import pycompare
 imported = clock() - start
 print(imported + call() - call())
 """
-WORKERS = """
-import pycompare
+WORKER = """
+import pycompare.configs, pycompare.parallel
 from time import perf_counter as clock
-def call():
-    start = clock()
-    pycompare.compare_configs(epochs=1, lr=[0.1, 0.2], progress=False, n_jobs=2)
-    return clock() - start
-pycompare.compare_configs(epochs=1, lr=[0.1], progress=False)
-print(call() - call())
+start = clock()
+pycompare.parallel.get_reusable_executor(1).submit(pycompare.parallel._receive, pycompare.configs._Sweep).result()
+print(clock() - start)
 """
 # What is measured, its limit in seconds, and the program that prints it; None where the whole process counts.
 MEASURES: dict[str, tuple[float | None, list[str]]] = {
@@ -41,7 +38,7 @@ MEASURES: dict[str, tuple[float | None, list[str]]] = {
     "import torch, pandas": (None, ["-c", CLOCK + "import torch, pandas; print(clock() - start)"]),
     "pycompare --help": (0.5, ["-m", "pycompare", "--help"]),
     "first compare_configs, above imports and training": (0.3, ["-c", FIRST_CALL]),
-    "start of one worker beside this process": (None, ["-c", WORKERS]),
+    "start of a worker, until it can train": (None, ["-c", WORKER]),
 }
 
 
@@ -59,7 +56,7 @@ def measure_startup(rounds: int) -> list[dict[str, Any]]:
 def _run(arguments: list[str]) -> list[float]:
     """What the program prints, or for want of an own clock how long it took; [] where it cannot measure."""
     start = time.perf_counter()
-    with pinned(2 if arguments == ["-c", WORKERS] else 1):
+    with pinned(2 if arguments == ["-c", WORKER] else 1):
         done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True)
     if arguments[0] == "-m":
         return [time.perf_counter() - start]
