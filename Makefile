@@ -13,7 +13,7 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest -n auto --cov
+	$(VENV)/bin/python -m pytest -n auto --dist loadgroup --cov
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -78,9 +78,9 @@ def loss_map(
 
     Example:
         >>> loss_map("l1", n=3).head(2)
-           weight  bias       loss
-        0    -5.0  -5.0  10.005297
-        1    -5.0   1.5   5.485985
+           weight  bias      loss
+        0    -5.0  -5.0  6.999237
+        1    -5.0   1.5  3.874653
     """
     inputs, targets = checked_points(x, y, checked_dtype(dtype))
     losses_of = _losses_of(loss, targets)
