@@ -13,13 +13,6 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from pycompare.parity.pytest_plugin import open_session
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The blocks of one document follow on one another: pytest-xdist is not to share them out."""
-    for item in items:
-        if item.path.suffix == ".md":
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture
 def _elsewhere(tmp_path: Path) -> Iterator[None]:
     before = Path.cwd()
