@@ -26,7 +26,7 @@ LOSSES = {"mse": nn.MSELoss(), "l1": nn.L1Loss(), "huber": nn.HuberLoss(), "smoo
 (SGD_TOY,) = (table for table in TABLES if table.name == "sgd_toy")
 DRAWN_AT = {"n": 5}
 
-# /work/shared/sources/003: what the article prints with "epoch {}, loss {}".
+# P. Baumstarck (2024): what the article prints with "epoch {}, loss {}".
 PRINTED = """
 epoch 0, loss 53.078269958496094
 epoch 1, loss 34.7295036315918
