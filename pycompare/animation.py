@@ -13,7 +13,6 @@ import matplotlib.animation
 import numpy as np
 import pandas as pd
 import plotnine as p9
-from matplotlib import pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -115,29 +114,26 @@ def _film(
     To draw the whole plot again for each picture would take ten times as long.
     """
     drawn = plot.draw()
-    try:
-        for artist in itertools.chain.from_iterable(axes.collections + list(axes.lines) for axes in drawn.axes):
-            artist.set_visible(artist.get_zorder() <= STILL_LAYERS)
-        drawn.set_dpi(_DPI)
-        canvas = FigureCanvasAgg(drawn)
-        canvas.draw()
-        film = Figure(drawn.get_size_inches(), dpi=_DPI)
-        film.figimage(np.asarray(canvas.buffer_rgba()))
-        panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
-        names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
-        styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
-        finite = np.isfinite(paths[[x, y]]).all(axis=1)
-        lines = []
-        for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
-            axes = drawn.axes[0 if panels is None else panels.get_loc(key[:-1])]
-            colour, dashes, mark = styles[key[-1]]
-            line = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4, marker=mark, markersize=6)
-            line.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
-            film.add_artist(line)
-            line.set_transform(IdentityTransform())
-            lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
-    finally:
-        pyplot.close(drawn)
+    for artist in itertools.chain.from_iterable(axes.collections + list(axes.lines) for axes in drawn.axes):
+        artist.set_visible(artist.get_zorder() <= STILL_LAYERS)
+    drawn.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    film = Figure(drawn.get_size_inches(), dpi=_DPI)
+    film.figimage(np.asarray(canvas.buffer_rgba()))
+    panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
+    names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
+    styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
+    finite = np.isfinite(paths[[x, y]]).all(axis=1)
+    lines = []
+    for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
+        axes = drawn.axes[0 if panels is None else panels.get_loc(key[:-1])]
+        colour, dashes, mark = styles[key[-1]]
+        line = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4, marker=mark, markersize=6)
+        line.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
+        film.add_artist(line)
+        line.set_transform(IdentityTransform())
+        lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
     return film, lines
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 
 def number(name: str, value: Any, *, at_least: float | None = None, below: float | None = None) -> float:
@@ -24,6 +27,17 @@ def whole_number(name: str, value: Any, *, at_least: int | None = None, at_most:
     whole = int(scalar)
     _check_range(name, value, whole, at_least, at_most)
     return whole
+
+
+def float_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
+    """`dtype` itself: torch.float32 or torch.float64."""
+    import torch
+
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"`{name}` must be torch.float32 or torch.float64; got {dtype!r}. Use torch.float32 for R's bits."
+        )
+    return dtype
 
 
 def _scalar(name: str, value: Any, rule: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch.nn.functional as F
@@ -25,11 +25,16 @@ def loss_function(loss: str | LossFunction) -> LossFunction:
     if callable(loss):
         return _scalar(loss)
     if not isinstance(loss, str) or loss not in _LOSSES:
-        raise ValueError(
-            f"`loss` must be one of {', '.join(_LOSSES)}; got {loss!r}."
-            " For another, pass a callable (outputs, targets) -> scalar tensor."
-        )
+        raise unknown_loss(loss, _LOSSES)
     return _LOSSES[loss]
+
+
+def unknown_loss(loss: object, known: Iterable[str]) -> ValueError:
+    """The error for a loss that is none of the `known` names."""
+    return ValueError(
+        f"`loss` must be one of {', '.join(known)}; got {loss!r}."
+        " For another, pass a callable (outputs, targets) -> scalar tensor."
+    )
 
 
 def _same_shape(function: LossFunction) -> LossFunction:

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pycompare.checks import number, whole_number
+from pycompare.checks import float_dtype, number, whole_number
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -149,10 +149,7 @@ def optimize_rosenbrock(
     """
     steps = whole_number("steps", steps, at_least=1)
     lr, beta = number("lr", lr, at_least=0), number("beta", beta, at_least=0, below=1)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"`dtype` must be torch.float32 or torch.float64; got {dtype!r}. Use torch.float32 for R's bits."
-        )
+    float_dtype("dtype", dtype)
     x, y = (
         torch.tensor(number("start", value), dtype=dtype, device="cpu", requires_grad=True) for value in _pair(start)
     )

@@ -7,15 +7,26 @@ from typing import Annotated
 
 import typer
 
-from pycompare.cli.edge import SEVERAL, Numbers, check_out, numbers, one_line_errors, report, split
+from pycompare.cli.edge import (
+    BatchSize,
+    Beta1,
+    Beta2,
+    LearningRate,
+    WeightDecay,
+    check_out,
+    given,
+    one_line_errors,
+    report,
+    split,
+)
 
 
 def compare(
-    lr: Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.01]")] = None,
-    batch_size: Annotated[Numbers, typer.Option(help=f"Rows a step. {SEVERAL} [default: 16]")] = None,
-    weight_decay: Annotated[Numbers, typer.Option(help=f"AdamW's decay. {SEVERAL} [default: 0.01]")] = None,
-    beta1: Annotated[Numbers, typer.Option(help=f"Momentum. {SEVERAL} [default: 0.9]")] = None,
-    beta2: Annotated[Numbers, typer.Option(help=f"Adaptive step size. {SEVERAL} [default: 0.999]")] = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    weight_decay: WeightDecay = None,
+    beta1: Beta1 = None,
+    beta2: Beta2 = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
     data: Annotated[
         str,
@@ -38,7 +49,7 @@ def compare(
     """
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     with one_line_errors():
-        settings = {name: numbers(name, texts) for name, texts in options.items() if texts}
+        settings = given(options)
         from pycompare.configs import compare_configs
 
         check_out(out)

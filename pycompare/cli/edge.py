@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 Numbers = list[str] | None
 SEVERAL = "One number, or several: repeat the option or separate them by commas."
+
+# What `compare_configs` varies, as options.
+LearningRate = Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.01]")]
+BatchSize = Annotated[Numbers, typer.Option(help=f"Rows a step. {SEVERAL} [default: 16]")]
+WeightDecay = Annotated[Numbers, typer.Option(help=f"AdamW's decay. {SEVERAL} [default: 0.01]")]
+Beta1 = Annotated[Numbers, typer.Option(help=f"Momentum. {SEVERAL} [default: 0.9]")]
+Beta2 = Annotated[Numbers, typer.Option(help=f"Adaptive step size. {SEVERAL} [default: 0.999]")]
 
 
 class Saveable(Protocol):
@@ -65,6 +72,11 @@ def numbers(name: str, texts: list[str]) -> Any:
             f"`{name}` must be a number, or several separated by commas; got {','.join(texts)!r}. Write e.g. 0.1,0.01."
         ) from None
     return values if len(values) > 1 else values[0]
+
+
+def given(options: dict[str, Numbers]) -> dict[str, Any]:
+    """The `numbers` of the options that were given."""
+    return {name: numbers(name, texts) for name, texts in options.items() if texts}
 
 
 @contextmanager

@@ -7,7 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from pycompare.cli.edge import SEVERAL, Numbers, check_out, numbers, one_line_errors, report, split
+from pycompare.cli.edge import (
+    SEVERAL,
+    BatchSize,
+    Beta1,
+    Beta2,
+    LearningRate,
+    Numbers,
+    WeightDecay,
+    check_out,
+    given,
+    numbers,
+    one_line_errors,
+    report,
+    split,
+)
 
 landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a map of the loss.")
 lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
@@ -40,7 +54,7 @@ def descend(
     """
     options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
     with one_line_errors():
-        settings: dict[str, Any] = {name: numbers(name, texts) for name, texts in options.items() if texts}
+        settings = given(options)
         settings |= {"nesterov": True} if nesterov else {}
         from pycompare.labs.landscape import compare_descents
 
@@ -59,11 +73,11 @@ def descend(
 
 @landscape.command()
 def paths(
-    lr: Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.01]")] = None,
-    batch_size: Annotated[Numbers, typer.Option(help=f"Rows a step. {SEVERAL} [default: 16]")] = None,
-    weight_decay: Annotated[Numbers, typer.Option(help=f"AdamW's decay. {SEVERAL} [default: 0.01]")] = None,
-    beta1: Annotated[Numbers, typer.Option(help=f"Momentum. {SEVERAL} [default: 0.9]")] = None,
-    beta2: Annotated[Numbers, typer.Option(help=f"Adaptive step size. {SEVERAL} [default: 0.999]")] = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    weight_decay: WeightDecay = None,
+    beta1: Beta1 = None,
+    beta2: Beta2 = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
     data: Annotated[str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file.")] = "friedman3",
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
@@ -81,7 +95,7 @@ def paths(
     """
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     with one_line_errors():
-        settings = {name: numbers(name, texts) for name, texts in options.items() if texts}
+        settings = given(options)
         from pycompare.labs.landscape import compare_paths
 
         check_out(out)

@@ -38,7 +38,7 @@ def parity(
         if lane is None and not any(result.lane.startswith("live") for result in results):
             typer.echo("\nNo live R here; `pycompare doctor` tells how to get it.")
         if html is not None:
-            _write_parityreport(results, html)
+            _write_parity_report(results, html)
     sys.exit(0 if all(result.passed for result in results) else 1)
 
 
@@ -49,7 +49,7 @@ def doctor() -> None:
     typer.echo(diagnose().to_string(index=False))
 
 
-def _write_parityreport(results: list[Result], path: Path) -> None:
+def _write_parity_report(results: list[Result], path: Path) -> None:
     from pycompare.files import write_whole
     from pycompare.parity.suite import as_frame
     from pycompare.report import html_report

@@ -13,12 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from pycompare.checks import number, whole_number
+from pycompare.checks import float_dtype, number, whole_number
 from pycompare.labels import setting_label, value_label
 from pycompare.labs.landscape.toy import (
     MAP_POINTS,
     MAP_RANGE,
-    checked_dtype,
     checked_loss,
     checked_points,
     loss_map,
@@ -62,7 +61,7 @@ class Descents:
             The columns of `data` before epoch; weight, bias, loss of the last finite point; diverged_at (the first
             epoch without finite numbers) and left_map_at, both Int64 with NA where there is none.
         """
-        starts = self.data[self.data["epoch"] == 0]
+        starts = self._starts()
         path = (self.data["epoch"] == 0).cumsum()
         window = {name: _around(starts[name]) for name in ("weight", "bias")}
         ends = pd.DataFrame([_end(rows, window) for _, rows in self.data.groupby(path)])
@@ -76,7 +75,7 @@ class Descents:
             weight, bias: (lowest, highest); unless given, from -5 to 8, or further where a start lies outside.
             n: points in each direction.
         """
-        starts = self.data[self.data["epoch"] == 0]
+        starts = self._starts()
         weight, bias = weight or _around(starts["weight"]), bias or _around(starts["bias"])
         x, y, dtype = self.x.numpy(), self.y.numpy(), self.x.dtype
         frames = [
@@ -99,7 +98,14 @@ class Descents:
             weight, bias, n: as in `maps`. A path that leaves the map is cut at its edge; the caption says when.
             colour: "shared", one log scale for all maps, or "facet", rescaled within each, as the legend then says.
         """
-        return self._draw(self.data, self.maps(weight, bias, n), colour)
+        from pycompare.plots import plot_paths
+
+        starts = self._starts()
+        usual = all(starts[name].between(*MAP_RANGE).all() for name in ("weight", "bias"))
+        note = "" if usual else f"a start lies off the usual map, {MAP_RANGE[0]:g} to {MAP_RANGE[1]:g}"
+        facets = {"columns": self._columns(), "rows": self.rows}
+        maps = self.maps(weight, bias, n)
+        return plot_paths(maps, self.data, x="bias", y="weight", **facets, colour=colour, note=note)
 
     def plot_fit(self) -> ggplot:
         """The points, and the line that each path ends with."""
@@ -136,14 +142,8 @@ class Descents:
     def _columns(self) -> str | None:
         return "loss_fn" if len(self.losses) > 1 else None
 
-    def _draw(self, paths: pd.DataFrame, maps: pd.DataFrame, colour: str) -> ggplot:
-        from pycompare.plots import plot_paths
-
-        starts = self.data.loc[self.data["epoch"] == 0, ["weight", "bias"]]
-        usual = starts.ge(MAP_RANGE[0]).all(axis=None) and starts.le(MAP_RANGE[1]).all(axis=None)
-        note = "" if usual else f"a start lies off the usual map, {MAP_RANGE[0]:g} to {MAP_RANGE[1]:g}"
-        facets = {"columns": self._columns(), "rows": self.rows}
-        return plot_paths(maps, paths, x="bias", y="weight", **facets, colour=colour, note=note)
+    def _starts(self) -> pd.DataFrame:
+        return self.data[self.data["epoch"] == 0]
 
 
 def descend(
@@ -222,7 +222,7 @@ def compare_descents(
         >>> compare_descents(["mse", "l1"], momentum=[0, 0.9], epochs=2).data.columns.tolist()
         ['loss_fn', 'momentum', 'config', 'epoch', 'weight', 'bias', 'loss']
     """
-    points = checked_points(x, y, checked_dtype(dtype))
+    points = checked_points(x, y, float_dtype("dtype", dtype))
     epochs = whole_number("epochs", epochs, at_least=1)
     settings = {"loss": loss, "lr": lr, "start": start, "optimizer": optimizer} | optimizer_arguments
     varied = {name: _distinct(name, value) for name, value in settings.items() if _is_several(name, value)}
@@ -232,11 +232,10 @@ def compare_descents(
         raise ValueError(f"At most two arguments besides `loss` may be lists; got {names}. Fix one of them.")
     overlay, rows = (*others, None, None)[:2]
     choices = [dict(zip(varied, values, strict=True)) for values in itertools.product(*varied.values())]
-    for choice in choices:  # every error comes before the first step
-        _start(settings | choice, dtype)
+    starts = [_start(settings | choice, dtype) for choice in choices]  # every error comes before the first step
     frames = []
-    for choice in choices:
-        frame = _walk(*_start(settings | choice, dtype), points, epochs)
+    for choice, start_of_path in zip(choices, starts, strict=True):
+        frame = _walk(*start_of_path, points, epochs)
         columns = {_COLUMNS.get(name, name): _cell(value) for name, value in choice.items()}
         if overlay:
             columns["config"] = setting_label(overlay, choice[overlay])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,7 @@ def plane(
     grid = measured.on_grid(
         axes, *(_span(name, bounds, frame[name], default, n) for name, bounds in (("a", a), ("b", b)))
     )
-    return Plane(grid, frame.reset_index(drop=True), measured.origin, axes, kind, explained)
+    return replace(made, data=grid, paths=frame.reset_index(drop=True))
 
 
 def network_loss(network: nn.Module, data: Any, loss: str | LossFunction) -> float:

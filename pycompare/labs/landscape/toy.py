@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pycompare.checks import number, whole_number
-from pycompare.losses import LossFunction, loss_function
+from pycompare.checks import float_dtype, number, whole_number
+from pycompare.losses import LossFunction, loss_function, unknown_loss
 
 MAP_RANGE = (-5.0, 8.0)
 MAP_POINTS = 101
@@ -82,7 +82,7 @@ def loss_map(
         0    -5.0  -5.0  6.999237
         1    -5.0   1.5  3.874653
     """
-    inputs, targets = checked_points(x, y, checked_dtype(dtype))
+    inputs, targets = checked_points(x, y, float_dtype("dtype", dtype))
     losses_of = _losses_of(loss, targets)
     n = whole_number("n", n, at_least=2)
     weights, biases = (_grid(name, bounds, n) for name, bounds in (("weight", weight), ("bias", bias)))
@@ -106,10 +106,7 @@ def checked_loss(loss: str | LossFunction) -> LossFunction:
     if callable(loss):
         return loss_function(loss)
     if not isinstance(loss, str) or loss not in _LOSSES:
-        raise ValueError(
-            f"`loss` must be one of {', '.join(_LOSSES)}; got {loss!r}."
-            " For another, pass a callable (outputs, targets) -> scalar tensor."
-        )
+        raise unknown_loss(loss, _LOSSES)
     return _LOSSES[loss]
 
 
@@ -124,15 +121,6 @@ def checked_points(x: Any, y: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
             f"`x` and `y` must have the same length; got {len(inputs)} and {len(targets)}. Pass one y for each x."
         )
     return inputs, targets
-
-
-def checked_dtype(dtype: torch.dtype) -> torch.dtype:
-    """`dtype` itself, or one clear error where it is not one of two."""
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"`dtype` must be torch.float32 or torch.float64; got {dtype!r}. Use torch.float32 for R's bits."
-        )
-    return dtype
 
 
 def checked_range(name: str, bounds: Any) -> tuple[float, float]:
