@@ -26,10 +26,10 @@ imported = clock() - start
 print(imported + call() - call())
 """
 WORKER = """
-import pycompare.configs, pycompare.parallel
+from pycompare.sweeps import configs, parallel
 from time import perf_counter as clock
 start = clock()
-pycompare.parallel.get_reusable_executor(1).submit(pycompare.parallel._receive, pycompare.configs._Sweep).result()
+parallel.get_reusable_executor(1).submit(parallel._receive, configs._Sweep).result()
 print(clock() - start)
 """
 # What is measured, its limit in seconds, and the program that prints it; None where the whole process counts.

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pycompare import Split, course_data, friedman1
-from pycompare.configs import DEFAULTS
 from pycompare.labels import r_number
+from pycompare.sweeps.configs import DEFAULTS
 
 SEED = 123
 COURSE = (4, 50, 50, 1)

@@ -1,4 +1,4 @@
-# Records what R torch computes: `Rscript record.R OUT` writes the tables of tests/recorded/ and
+# Records what R torch computes: `Rscript record.R OUT` writes the tables of r_reference/recorded/ and
 # their manifest into the folder OUT. Sourcing this file only defines functions: each `record_*`
 # returns one table, and needs the files of R/ and an attached backend (attach.R).
 

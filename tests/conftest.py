@@ -15,10 +15,11 @@ import pytest
 import torch
 
 from pycompare.parity import mkl_lane
+from pycompare.parity.tables import recorded_folder
 
 matplotlib.use("agg")
 
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = recorded_folder()
 FROZEN = Path(__file__).parent / "frozen"
 LANE = mkl_lane()
 

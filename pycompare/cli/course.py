@@ -50,7 +50,7 @@ def compare(
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     with one_line_errors():
         settings = given(options)
-        from pycompare.configs import compare_configs
+        from pycompare.sweeps.configs import compare_configs
 
         check_out(out)
         comparison = compare_configs(
@@ -79,7 +79,7 @@ def rosenbrock(
     Example: `pycompare rosenbrock --steps 500 --lr 0.01 --beta 0.9 --out out/`
     """
     with one_line_errors():
-        from pycompare.rosenbrock import optimize_rosenbrock
+        from pycompare.labs.rosenbrock import optimize_rosenbrock
 
         check_out(out)
         report(optimize_rosenbrock(steps, lr, beta), out)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 if TYPE_CHECKING:
-    from pycompare.data import Split
+    from pycompare.data.split import Split
 
 Numbers = list[str] | None
 SEVERAL = "One number, or several: repeat the option or separate them by commas."
@@ -50,7 +50,7 @@ def check_out(out: Path | None) -> None:
 
 def split(data: str) -> Split:
     """The training and validation set of a name, or of a file."""
-    from pycompare.data import Split, course_data, spirals_data
+    from pycompare.data.split import Split, course_data, spirals_data
 
     if data == "friedman3":
         return course_data()

@@ -109,7 +109,7 @@ def paths(
 def _check_film(film: Path | None) -> None:
     """Fail before any training where the film could not be written."""
     if film is not None:
-        from pycompare.animation import film_writer
+        from pycompare.plots.film import film_writer
 
         film_writer(film)
 

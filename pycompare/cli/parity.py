@@ -52,7 +52,7 @@ def doctor() -> None:
 def _write_parity_report(results: list[Result], path: Path) -> None:
     from pycompare.files import write_whole
     from pycompare.parity.suite import as_frame
-    from pycompare.report import html_report
+    from pycompare.reports.report import html_report
 
     plots = (
         (f"{result.functions}: {result.lane}, {result.verdict}", result.report.plot())

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from pycompare.parity.lane import mkl_lane
+from pycompare.parity.kernels import mkl_lane
 from pycompare.parity.session import RSession, RUnavailable
 
 _R_PACKAGES = ("torch", "mlbench", "ggplot2", "jsonlite", "testthat")

@@ -16,7 +16,7 @@ import torch
 
 from pycompare.parity import tables
 from pycompare.parity.compare import Budget, ParityReport, compare_trajectories
-from pycompare.parity.lane import mkl_lane
+from pycompare.parity.kernels import mkl_lane
 from pycompare.parity.session import RSession, RUnavailable, reference_folder
 
 Lane = Literal["recorded R torch", "live R torch", "live R with the stand-in"]

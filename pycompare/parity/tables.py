@@ -17,16 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pycompare import mlbench
-from pycompare.configs import compare_configs
-from pycompare.data import Split, course_data, spirals_data
+from pycompare.data import mlbench
+from pycompare.data.rng import RRandom
+from pycompare.data.split import Split, course_data, spirals_data
 from pycompare.labs.landscape import descend, loss_map
-from pycompare.network import MLP, trunc_normal_
-from pycompare.optim import AdamW
-from pycompare.rng import RRandom
-from pycompare.rosenbrock import optimize_rosenbrock, rosenbrock
+from pycompare.labs.rosenbrock import optimize_rosenbrock, rosenbrock
+from pycompare.parity.session import reference_folder
 from pycompare.seeding import torch_manual_seed
-from pycompare.training import train_loop, train_valid
+from pycompare.sweeps.configs import compare_configs
+from pycompare.training.loop import train_loop, train_valid
+from pycompare.training.network import MLP, trunc_normal_
+from pycompare.training.optim import AdamW
 
 SEED = 123
 SWEEPS: dict[str, dict[str, Any]] = {
@@ -78,9 +79,7 @@ INITS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def recorded_folder() -> Path:
     """The folder of the recorded tables: in the checkout, or within the installed package."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent / "tests" / "recorded"
-    return checkout if checkout.is_dir() else package / "recorded"
+    return reference_folder() / "recorded"
 
 
 def toy_points() -> dict[str, Any]:

@@ -4,7 +4,7 @@ for (file in c(list.files("../R", full.names = TRUE), "../record.R")) source(fil
 #' The stand-in's functions that are not attached.
 internal <- environment(torch_randn)
 
-recorded_folder <- "../../tests/recorded"
+recorded_folder <- "../recorded"
 
 recorded <- function(file) read_table(file.path(recorded_folder, file))
 

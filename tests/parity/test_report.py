@@ -7,7 +7,7 @@ import base64
 import pandas as pd
 from plotnine import aes, geom_point, ggplot
 
-from pycompare.report import html_report
+from pycompare.reports.report import html_report
 
 TABLE = pd.DataFrame({"function": ["a <b> & c", "d"], "runs": [1, 26]})
 PLOT = ggplot(pd.DataFrame({"x": [1, 2]}), aes("x", "x")) + geom_point()

@@ -1,9 +1,9 @@
 from .descents import Descents as Descents
 from .descents import compare_descents as compare_descents
 from .descents import descend as descend
+from .neuron import loss_map as loss_map
+from .neuron import toy_problem as toy_problem
 from .paths import PathComparison as PathComparison
 from .paths import compare_paths as compare_paths
 from .planes import Plane as Plane
 from .planes import plane as plane
-from .toy import loss_map as loss_map
-from .toy import toy_problem as toy_problem

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from pycompare.checks import float_dtype, number, whole_number
 from pycompare.labels import setting_label, value_label
-from pycompare.labs.landscape.toy import (
+from pycompare.labs.landscape.neuron import (
     MAP_POINTS,
     MAP_RANGE,
     checked_loss,
     checked_points,
     loss_map,
 )
-from pycompare.losses import LossFunction
-from pycompare.training import OptimizerFactory, accepts, make_optimizer, optimizer_factory
+from pycompare.training.loop import OptimizerFactory, accepts, make_optimizer, optimizer_factory
+from pycompare.training.losses import LossFunction
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -116,7 +116,7 @@ class Descents:
 
     def animate(self, file: str | PathLike[str], *, fps: int = 15, progress: bool = True) -> Path:
         """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
-        from pycompare.animation import animate_paths
+        from pycompare.plots.film import animate_paths
 
         facets = [name for name in (self.rows, self._columns()) if name]
         return animate_paths(

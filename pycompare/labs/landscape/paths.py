@@ -13,9 +13,9 @@ import pandas as pd
 from torch import nn
 
 from pycompare.checks import whole_number
-from pycompare.configs import Comparison, compare_configs
-from pycompare.data import course_data
+from pycompare.data.split import course_data
 from pycompare.labs.landscape.planes import Plane, Vectors, check_directions, network_loss, parameter_vector, plane
+from pycompare.sweeps.configs import Comparison, compare_configs
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
-from pycompare.batches import cast_batches, cast_dataset, split_batches
 from pycompare.checks import whole_number
-from pycompare.data import Split
-from pycompare.labs.landscape.toy import checked_range
-from pycompare.losses import LossFunction, check_loss, loss_function
+from pycompare.data.split import Split
+from pycompare.labs.landscape.neuron import checked_range
 from pycompare.seeding import torch_manual_seed
+from pycompare.training.batches import cast_batches, cast_dataset, split_batches
+from pycompare.training.losses import LossFunction, check_loss, loss_function
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -73,7 +73,7 @@ class Plane:
 
     def animate(self, file: str | PathLike[str], *, fps: int = 10, progress: bool = True) -> Path:
         """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
-        from pycompare.animation import animate_paths
+        from pycompare.plots.film import animate_paths
 
         if self.paths.empty:
             raise ValueError("`trajectories` must be given to plane() for an animation; got none. Pass some.")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pycompare.parity import mkl_lane
-from pycompare.parity.lane import _digest
+from pycompare.parity.kernels import _digest
 
 PRINT_LANE = "from pycompare.parity import mkl_lane; print(mkl_lane())"
 
@@ -23,5 +23,5 @@ def test_the_lane_does_not_depend_on_threads(threads: str) -> None:
 
 def test_another_branch_has_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _digest() == _digest()
-    monkeypatch.setattr("pycompare.parity.lane._digest", lambda: "another")
+    monkeypatch.setattr("pycompare.parity.kernels._digest", lambda: "another")
     assert mkl_lane() == "other"

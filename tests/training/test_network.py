@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pycompare import MLP, torch_manual_seed
-from pycompare.network import trunc_normal_
+from pycompare.training.network import trunc_normal_
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_a_bad_argument_leaves_no_folder_behind(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_written_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycompare.configs.compare_configs", lambda *_, **__: pytest.fail("trained first"))
+    monkeypatch.setattr("pycompare.sweeps.configs.compare_configs", lambda *_, **__: pytest.fail("trained first"))
     assert RUN.invoke(app, ["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"]).exit_code == 2
 
 

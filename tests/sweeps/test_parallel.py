@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pycompare import Split, compare_configs
-from pycompare.parallel import run_in_parallel
+from pycompare.sweeps.parallel import run_in_parallel
 
 X = np.linspace(-1, 1, 60).reshape(30, 2)
 SMALL = Split.from_arrays(X, X.sum(axis=1))

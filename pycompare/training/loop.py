@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.overrides import has_torch_function
 from torch.utils.data import DataLoader, Dataset
 
-from pycompare.batches import Batches, cast_batches, cast_dataset, split_batches
 from pycompare.checks import whole_number
-from pycompare.flat import FlatOptimizer, why_not_flat
-from pycompare.fused import Fused, why_not_fused
-from pycompare.losses import LossFunction, loss_function
-from pycompare.optim import SGD, Adam, AdamW, RMSprop, check_optimizer_arguments
+from pycompare.training.batches import Batches, cast_batches, cast_dataset, split_batches
+from pycompare.training.engines.flat import FlatOptimizer, why_not_flat
+from pycompare.training.engines.fused import Fused, why_not_fused
+from pycompare.training.losses import LossFunction, loss_function
+from pycompare.training.optim import SGD, Adam, AdamW, RMSprop, check_optimizer_arguments
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
@@ -80,8 +80,9 @@ def train_valid(
         network: any module; the datasets' values are cast to the dtype and device of its first parameter.
         ds_train, ds_valid: map-style datasets of pairs (inputs, targets).
         epochs, batch_size: whole numbers, 1 or more. The last batch of an epoch may be shorter.
-        optimizer: "adamw", "adam", "rmsprop", "sgd" (LibTorch's, see `pycompare.optim`), "adagrad" (PyTorch's, which
-            is the same), or a callable (parameters, **optimizer_arguments) -> `torch.optim.Optimizer`.
+        optimizer: "adamw", "adam", "rmsprop", "sgd" (LibTorch's, see `pycompare.training.optim`), "adagrad"
+            (PyTorch's, which is the same), or a callable (parameters, **optimizer_arguments) ->
+            `torch.optim.Optimizer`.
         loss: as in `train_loop`.
         engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
             common activations, or "auto": fused where that applies.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from pycompare import MLP, AdamW, course_data, torch_manual_seed, train_loop, train_valid, valid_loop
-from pycompare.training import _r_mean
+from pycompare.training.loop import _r_mean
 
 SPLIT = course_data()
 SMALL = TensorDataset(*(tensor[:70] for tensor in SPLIT.train.tensors))

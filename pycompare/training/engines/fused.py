@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 from torch.optim import Optimizer
 
-from pycompare.flat import ALIGNMENT, FlatParameters, why_not_flat
-from pycompare.network import MLP
+from pycompare.training.engines.flat import ALIGNMENT, FlatParameters, why_not_flat
+from pycompare.training.network import MLP
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 # From the outputs of one batch: the loss (its sum, for an elementwise one), and the gradient of its mean.

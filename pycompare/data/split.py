@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from pycompare import mlbench
 from pycompare.checks import number
-from pycompare.rng import RRandom
+from pycompare.data import mlbench
+from pycompare.data.rng import RRandom
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ import plotnine as p9
 import pytest
 from PIL import Image
 
-from pycompare.animation import animate_paths
 from pycompare.plots import plot_paths
+from pycompare.plots.film import animate_paths
 
 
 def _maps(**columns: list[str]) -> pd.DataFrame:

@@ -17,18 +17,18 @@ from torch import nn
 from tqdm import tqdm
 
 from pycompare.checks import number, whole_number
-from pycompare.data import Split, course_data
+from pycompare.data.split import Split, course_data
 from pycompare.labels import r_number
-from pycompare.losses import LossFunction, check_loss
-from pycompare.network import MLP
 from pycompare.seeding import checked_seed, torch_manual_seed
-from pycompare.training import (
+from pycompare.training.loop import (
     OptimizerFactory,
     accepts,
     check_engine,
     optimizer_factory,
     train_epochs,
 )
+from pycompare.training.losses import LossFunction, check_loss
+from pycompare.training.network import MLP
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -238,7 +238,7 @@ def _run_all(
     on_epoch: OnEpoch | None,
 ) -> list[pd.DataFrame]:
     if n_jobs != 1:
-        from pycompare.parallel import run_in_parallel
+        from pycompare.sweeps.parallel import run_in_parallel
 
         bar.set_description(f"{len(settings)} runs side by side")
         return run_in_parallel(sweep.run, settings, labels, n_jobs, on_done=lambda: bar.update(sweep.epochs))

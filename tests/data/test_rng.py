@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycompare import RRandom, friedman1, friedman2, friedman3, spirals
-from pycompare.rng import standard_normal_quantile
+from pycompare.data.rng import standard_normal_quantile
 from tests.conftest import FROZEN
 
 Draw = Callable[[RRandom], Any]

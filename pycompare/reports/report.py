@@ -23,7 +23,7 @@ def html_report(title: str, introduction: str, table: pd.DataFrame, plots: Itera
         plots: (caption, plot) pairs.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(files("pycompare").joinpath("report.html").read_text(encoding="utf-8"))
+    template = environment.from_string(files("pycompare.reports").joinpath("report.html").read_text(encoding="utf-8"))
     return template.render(
         title=title,
         introduction=introduction,

@@ -9,11 +9,21 @@ from pathlib import Path
 
 
 def test_the_recordings_are_held_in_the_other_lane() -> None:
-    command = [sys.executable, "-m", "pytest", "tests/test_recorded.py", "-q", "-p", "no:cacheprovider", "-n", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/parity/test_recorded.py",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "0",
+    ]
     result = subprocess.run(
-        [*command, "--no-cov", "-v"],
+        [*command, "-p", "no:cacheprovider", "--no-cov", "-v"],
         env=os.environ | {"MKL_CBWR": "AVX2"},
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,

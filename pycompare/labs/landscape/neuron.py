@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pycompare.checks import float_dtype, number, whole_number
-from pycompare.losses import LossFunction, loss_function, unknown_loss
+from pycompare.training.losses import LossFunction, loss_function, unknown_loss
 
 MAP_RANGE = (-5.0, 8.0)
 MAP_POINTS = 101

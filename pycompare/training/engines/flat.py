@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from pycompare.optim import SGD, Adam, AdamW, RMSprop
+from pycompare.training.optim import SGD, Adam, AdamW, RMSprop
 
 # In bytes; PyTorch's allocator aligns tensors so, and MKL's sums of products depend on it.
 ALIGNMENT = 64

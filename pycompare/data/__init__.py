@@ -1,0 +1,1 @@
+"""What R draws, and the sets that are made of it."""

@@ -1,0 +1,1 @@
+"""Several trainings: an argument that is a list makes the comparison."""

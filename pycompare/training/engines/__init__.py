@@ -1,0 +1,1 @@
+"""Who trains: each engine gives the same bits."""
