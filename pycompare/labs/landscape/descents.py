@@ -262,6 +262,7 @@ def _walk(
     line: nn.Linear, opt: torch.optim.Optimizer, loss: LossFunction, points: tuple[Tensor, Tensor], epochs: int
 ) -> pd.DataFrame:
     """Take the steps; the point and its loss before each of them and after the last."""
+    # Strides (1, 1): of (1, points), BLAS would sum the gradient of the weight in another order than R torch did.
     inputs, targets = (vector[:, None] for vector in points)
 
     def closure() -> Any:
@@ -280,14 +281,10 @@ def _walk(
 
 
 def _line(weight: float, bias: float, dtype: torch.dtype) -> nn.Linear:
-    """A 1 -> 1 layer that sums the gradient of its weight as LibTorch 2.8 does.
-
-    A 1 x 1 matrix is row-major and column-major at once. LibTorch 2.8 takes it for one, and computes the weight's
-    gradient as x^T g, PyTorch 2.13 for the other, as g^T x; the two sums round differently. A wider stride settles it.
-    """
-    line: nn.Linear = nn.utils.skip_init(nn.Linear, 1, 1, dtype=dtype, device="cpu")
-    line.weight = nn.Parameter(torch.empty_strided((1, 1), (2, 1), dtype=dtype, device="cpu").fill_(weight))
-    nn.init.constant_(line.bias, bias)
+    """A 1 -> 1 layer at this weight and bias, made without a random draw."""
+    line = nn.Linear(1, 1, device="meta")  # to_empty() and skip_init() import sympy, which takes 0.3 s
+    line.weight = nn.Parameter(torch.full((1, 1), weight, dtype=dtype, device="cpu"))
+    line.bias = nn.Parameter(torch.full((1,), bias, dtype=dtype, device="cpu"))
     return line
 
 

@@ -49,14 +49,18 @@ def _short(**arguments: Any) -> Descents:
 
 
 def _torch_s_path(
-    loss_fn: Callable[[Tensor, Tensor], Tensor], make: Make, epochs: int, dtype: torch.dtype
+    loss_fn: Callable[[Tensor, Tensor], Tensor],
+    make: Make,
+    epochs: int,
+    dtype: torch.dtype,
+    points: tuple[Tensor, Tensor] | None = None,
 ) -> list[list[float]]:
     """The article's loop, with a closure for the optimizers that want one: epoch, weight, bias, loss."""
     with torch_manual_seed(1):
         model = nn.Linear(1, 1, dtype=dtype)
     model.weight.data.fill_(6.0)
     model.bias.data.fill_(-3.0)
-    inputs, labels = (torch.from_numpy(values).to(dtype).reshape(-1, 1) for values in toy_problem())
+    inputs, labels = points or (torch.from_numpy(values).to(dtype).reshape(-1, 1) for values in toy_problem())
     optimizer = make(model.parameters())
 
     def closure() -> Tensor:
@@ -85,6 +89,22 @@ def test_the_recorded_paths(setting: str) -> None:
     if LANE == "recorded":
         numbers = ["epoch", "weight", "bias", "loss"]
         assert np.array_equal(ours[numbers], theirs[numbers], equal_nan=True)
+
+
+@pytest.mark.skipif(LANE != "recorded", reason="other kernels have other bits")
+@pytest.mark.parametrize(("strides", "differing"), [((1, 1), 0), ((1, 50), 807)])
+def test_a_plain_layer_has_the_recorded_bits_where_its_inputs_have_strides_1_1(
+    strides: tuple[int, int], differing: int
+) -> None:
+    points = torch.from_numpy(recorded("toy_xy.csv").to_numpy(np.float32)).T
+    inputs, targets = (torch.empty_strided((50, 1), strides).copy_(vector[:, None]) for vector in points)
+    others = 0
+    for (loss_fn, setting), theirs in recorded("sgd_toy.csv").groupby(["loss_fn", "setting"]):
+        make = partial(torch.optim.SGD, lr=0.1, **SGD_SETTINGS[setting])
+        ours = np.array(_torch_s_path(LOSSES[loss_fn], make, 100, torch.float32, (inputs, targets)))
+        numbers = theirs[["epoch", "weight", "bias", "loss"]]
+        others += ((numbers != ours) & numbers.notna()).any(axis=1).sum()
+    assert others == differing
 
 
 def test_every_digit_that_the_article_prints() -> None:
