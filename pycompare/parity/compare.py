@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from pycompare.results import Result
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -106,8 +108,8 @@ def _same(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Mask:
     return same
 
 
-@dataclass(frozen=True, eq=False)
-class ParityReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class ParityReport(Result):
     """What `compare_trajectories` found.
 
     Attributes:
@@ -118,18 +120,17 @@ class ParityReport:
         budget: the budget given to `compare_trajectories`, or None.
     """
 
-    data: pd.DataFrame
     only_left: pd.DataFrame
     only_right: pd.DataFrame
     on: tuple[str, ...]
     budget: Budget | None = None
+    _name: ClassVar[str] = "parity"
 
     @property
     def identical(self) -> bool:
         """Whether both sides have the same rows with the same numbers."""
         return self._complete and bool((self.data["ulps"] == 0).all())
 
-    @property
     def summary(self) -> pd.DataFrame:
         """One row for each column: rows compared, whether identical, the largest distances, the first row to part."""
         columns = self.data.groupby("column", sort=False, observed=True)
@@ -163,9 +164,8 @@ class ParityReport:
 
         return plot_parity(self.data, step=self.on[-1], by=self.on[:-1])
 
-    def __repr__(self) -> str:
-        verdict = "identical" if self.identical else "not identical"
-        lines = [f"ParityReport on {', '.join(self.on)}: {verdict}", self.summary.to_string(index=False)]
+    def _title(self) -> str:
+        lines = [f"ParityReport on {', '.join(self.on)}: {'identical' if self.identical else 'not identical'}"]
         for side, rows in (("left", self.only_left), ("right", self.only_right)):
             if len(rows):
                 lines.append(f"only in {side}: {len(rows)} rows, the first at {self._key(rows.iloc[0])}")
