@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
+_LARGEST = 2**63 - 1  # what a machine counts to
+
 
 def number(name: str, value: Any, *, at_least: float | None = None, below: float | None = None) -> float:
     """`value` as a float: a finite number, neither bool nor text, at least `at_least` and less than `below`."""
@@ -23,8 +25,15 @@ def whole_number(name: str, value: Any, *, at_least: int | None = None, at_most:
     if not isinstance(scalar, int) and not _as_float(name, scalar).is_integer():
         raise ValueError(f"`{name}` must be a whole number; got {value!r}. Round it.")
     whole = int(scalar)
-    _check_range(name, value, whole, at_least, at_most)
+    _check_range(name, value, whole, at_least, _LARGEST if at_most is None else at_most)
     return whole
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` itself: True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False; got {value!r}. Pass one of them.")
+    return value
 
 
 def one_of(name: str, value: Any, choices: Iterable[str], remedy: str = "Leave it at its default.") -> Any:
