@@ -35,6 +35,7 @@ def parity(
         except RUnavailable as error:
             raise ValueError(f"`lane` {lane!r} is not to be had: {error}") from error
         typer.echo(suite.as_frame(results).to_string(index=False))
+        typer.echo(f"\n{suite.totals(results)}")
         if lane is None and not any(result.lane.startswith("live") for result in results):
             typer.echo("\nNo live R here; `pycompare doctor` tells how to get it.")
         if html is not None:
@@ -55,7 +56,7 @@ def _write_parity_report(results: list[Result], path: Path) -> None:
     from pycompare.reports.report import html_report
 
     plots = (
-        (f"{result.functions}: {result.lane}, {result.verdict}", result.report.plot())
+        (f"{result.functions}: {result.lane}, {result.verdict}", result.plot())
         for result in results
         if result.has_curves
     )

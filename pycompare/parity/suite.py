@@ -6,9 +6,9 @@ live R, which has R torch or, for want of it, its stand-in in double precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from pycompare.parity import tables
 from pycompare.parity.compare import Budget, ParityReport, compare_trajectories
 from pycompare.parity.kernels import mkl_lane
 from pycompare.parity.session import RSession, RUnavailable, reference_folder
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
 
 Lane = Literal["recorded R torch", "live R torch", "live R with the stand-in"]
 LANES: dict[str, Lane] = {  # by the name that --lane takes; for live R it is the RSession's backend
@@ -29,7 +32,9 @@ LANES: dict[str, Lane] = {  # by the name that --lane takes; for live R it is th
 SAME_BITS = Budget(why="the same operations in the same order")
 OTHER_KERNELS = Budget(rtol=2e-3, why="another MKL branch moved the course curves by up to 1e-3 relative")
 IN_DOUBLE = Budget(rtol=1e-12, why="sums of products in another order moved double curves by up to 1.7e-13 relative")
+SIDES = ("pycompare", "R")  # the left one and the right one of every report
 _MOST_CURVES = 30
+_MOST_ULPS = 1e6
 SEEDS, SIZES = (-1, 0, 123, 2**31 - 1), (1, 10, 1000)
 
 
@@ -43,6 +48,7 @@ class Table:
         on: the columns that name a row, the step last.
         ours: computes it as R torch does, at the recording's length or at that of `live`.
         in_double: its arguments to compute it as the stand-in does.
+        float32: the columns that hold float32 values, as doubles, where R torch computes them.
         live: the arguments of both sides in a live run, where a shorter one suffices.
         kernels: what is allowed where matrix products have other bits than the recording's.
         stand_in: what is allowed between `in_double` and the stand-in.
@@ -53,15 +59,21 @@ class Table:
     on: tuple[str, ...]
     ours: Callable[..., pd.DataFrame]
     in_double: dict[str, Any] = field(default_factory=lambda: {"dtype": torch.float64})
+    float32: tuple[str, ...] = ()
     live: dict[str, Any] = field(default_factory=dict)
     kernels: Budget = SAME_BITS
     stand_in: Budget = SAME_BITS
 
-    def compare(self, ours: pd.DataFrame, theirs: pd.DataFrame, budget: Budget) -> ParityReport:
-        """Compare two computations of the table; where no column names a row, by its position."""
-        if self.on == ("row",):
-            ours, theirs = (frame.reset_index(names="row") for frame in (ours, theirs))
-        return compare_trajectories(ours, theirs, on=self.on, budget=budget)
+    def compare(
+        self, ours: pd.DataFrame, theirs: pd.DataFrame, budget: Budget, *, float32: Sequence[str] = ()
+    ) -> ParityReport:
+        """Compare two computations of the table, in float32's ulps the columns of `float32` that hold such values."""
+        dtypes = {name: "float32" for name in float32 if all(map(_are_float32, (ours[name], theirs[name])))}
+        return compare_trajectories(self.by_row(ours), self.by_row(theirs), on=self.on, budget=budget, dtypes=dtypes)
+
+    def by_row(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame; where no column names a row, with its position as `row`."""
+        return frame.reset_index(names="row") if self.on == ("row",) else frame
 
 
 @dataclass(frozen=True)
@@ -88,17 +100,32 @@ class Result:
         """Whether the runs can be drawn over their steps, few enough to be told apart."""
         return self.report.on[-1] in ("epoch", "step") and self.runs <= _MOST_CURVES
 
+    def plot(self) -> ggplot:
+        """Draw ours and R's curves, and how far they are apart."""
+        from pycompare.plots import plot_parity
+
+        return plot_parity(self.report.data, step=self.report.on[-1], by=self.report.on[:-1], sides=SIDES)
+
     @property
     def passed(self) -> bool:
         """Whether the two sides are within the budget."""
         return self.report.is_within(self.budget)
 
     @property
+    def identical(self) -> bool:
+        """Whether the two sides have the same bits."""
+        return self.report.identical
+
+    @property
     def verdict(self) -> str:
-        """The words "identical bits", or the largest distances against the budget."""
-        if self.report.identical:
+        """The words "identical bits", or the largest distances against the budget.
+
+        Ulps by the million tell nothing that the relative distance does not: they are left out.
+        """
+        if self.identical:
             return "identical bits"
-        largest = self.report.summary[["ulps", "relative"]].max()
+        largest = self.report.data[["ulps", "relative"]].max().fillna(0)
+        ulps = f"{largest['ulps']:g} ulps, " if largest["ulps"] < _MOST_ULPS else ""
         allowed = ", ".join(
             f"{name} {part:g}"
             for name, part in (("rtol", self.budget.rtol), ("atol", self.budget.atol), ("ulps", self.budget.ulps))
@@ -107,7 +134,7 @@ class Result:
         alone = len(self.report.only_left) + len(self.report.only_right)
         rows = f", {alone} rows on one side only" if alone else ""
         word = "within" if self.passed else "MISSED"
-        distance = f"{largest['ulps']:g} ulps, {largest['relative']:.1e} relative{rows}"
+        distance = f"{ulps}{largest['relative']:.1e} relative{rows}"
         return f"{distance}: {word} {allowed or 'identical bits'}"
 
 
@@ -124,6 +151,7 @@ TABLES = (
         "nnf_dropout, torch_randn, torch_randperm",
         ("index",),
         tables.torch_random,
+        float32=("dropout_0.5", "dropout_0.2", "randn", "randperm"),
         in_double={},
         stand_in=Budget(atol=1e-6, why="torch approximates log, sin and cos of normal draws in float32"),
     ),
@@ -132,6 +160,7 @@ TABLES = (
         "nn_init_*_",
         ("init", "index"),
         tables.inits,
+        float32=("value",),
         in_double={},
         kernels=Budget(atol=2e-7, why="orthogonal_: another MKL branch moved its QR decomposition by up to 6.0e-8"),
         stand_in=Budget(atol=1e-6, why="normal draws approximated in float32; float32 against double"),
@@ -142,6 +171,7 @@ TABLES = (
         "course_data, nn_mlp, train_loop, optim_ignite_adamw",
         ("parameter", "index", "step"),
         tables.course_first_steps,
+        float32=("value",),
         kernels=Budget(atol=1e-7, why="another MKL branch moved a parameter by up to 3.0e-8 in 5 steps, some near 0"),
         stand_in=Budget(atol=1e-15, why="sums of products in another order: measured 6e-17, some parameters near 0"),
     ),
@@ -183,6 +213,7 @@ TABLES = (
         "descend, optim_ignite_sgd, nnf_l1_loss, nnf_smooth_l1_loss",
         ("loss_fn", "setting", "epoch"),
         tables.sgd_toy,
+        float32=("weight", "bias", "loss"),
         kernels=OTHER_KERNELS,
         stand_in=IN_DOUBLE,
     ),
@@ -193,6 +224,7 @@ LIVE_ONLY = (  # R torch has not recorded these
         "loss_map",
         ("loss_fn", "index"),
         tables.loss_maps,
+        float32=("loss",),
         stand_in=Budget(ulps=8, why="R sums 50 numbers in long double: measured 2 ulps, and 3 on a grid of 101 x 101"),
     ),
 )
@@ -226,7 +258,8 @@ def recorded_results() -> Iterator[Result]:
     for table in TABLES:
         budget = SAME_BITS if same_kernels else table.kernels
         theirs = pd.read_csv(tables.recorded_folder() / f"{table.name}.csv")
-        yield Result(table.functions, "recorded R torch", table.compare(table.ours(), theirs, budget))
+        report = table.compare(table.ours(), theirs, budget, float32=table.float32)
+        yield Result(table.functions, "recorded R torch", report)
 
 
 def live_results(session: RSession) -> Iterator[Result]:
@@ -242,7 +275,10 @@ def live_result(table: Table, session: RSession) -> Result:
     stand_in = session.backend == "basetorch"
     ours = table.ours(**table.live, **(table.in_double if stand_in else {}))
     theirs = session.call(f"record_{table.name}", *_inputs(table), **table.live)
-    report = table.compare(ours, theirs, table.stand_in if stand_in else SAME_BITS)
+    float32 = () if stand_in and table.in_double else table.float32
+    if stand_in and float32:  # it draws in double what are float32 tensors on our side
+        theirs = theirs.astype(dict.fromkeys(float32, np.float32))
+    report = table.compare(ours, theirs, table.stand_in if stand_in else SAME_BITS, float32=float32)
     return Result(table.functions, LANES[str(session.backend)], report)
 
 
@@ -268,6 +304,16 @@ def as_frame(results: list[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def totals(results: Sequence[Result]) -> str:
+    """What came out in one line: how many tables and numbers, how many of them how well, and the verdict."""
+    passed, identical = ([getattr(result, of) for result in results] for of in ("passed", "identical"))
+    missed = len(results) - sum(passed)
+    numbers = sum(len(result.report.data) for result in results)
+    counts = f"{sum(identical)} identical in every bit, {sum(passed) - sum(identical)} within their budgets"
+    verdict = f"{missed} MISSED" if missed else "none missed: pycompare computes what R does"
+    return f"{len(results)} tables, {numbers:,} numbers: {counts}, {verdict}."
+
+
 def _random_numbers(session: RSession) -> Result:
     on = ("call", "seed", "size", "index")
     theirs = session.call("draw_random_numbers", np.array(SEEDS), np.array(SIZES))
@@ -275,6 +321,10 @@ def _random_numbers(session: RSession) -> Result:
     report = compare_trajectories(ours, theirs, on=on, budget=SAME_BITS)
     functions = "runif, rnorm, sample, mlbench.friedman1, 2, 3, mlbench.spirals"
     return Result(functions, LANES[str(session.backend)], report)
+
+
+def _are_float32(values: pd.Series) -> bool:
+    return values.astype(np.float32).astype(np.float64).equals(values.astype(np.float64))
 
 
 def _inputs(table: Table) -> list[dict[str, Any]]:
