@@ -11,7 +11,7 @@ import typer
 from pycompare.cli.edge import check_out, one_line_errors
 
 if TYPE_CHECKING:
-    from pycompare.parity.suite import Result
+    from pycompare.parity.suite import TableResult
 
 
 def parity(
@@ -35,6 +35,7 @@ def parity(
         except RUnavailable as error:
             raise ValueError(f"`lane` {lane!r} is not to be had: {error}") from error
         typer.echo(suite.as_frame(results).to_string(index=False))
+        typer.echo(f"\n{suite.totals(results)}")
         if lane is None and not any(result.lane.startswith("live") for result in results):
             typer.echo("\nNo live R here; `pycompare doctor` tells how to get it.")
         if html is not None:
@@ -49,13 +50,13 @@ def doctor() -> None:
     typer.echo(diagnose().to_string(index=False))
 
 
-def _write_parity_report(results: list[Result], path: Path) -> None:
+def _write_parity_report(results: list[TableResult], path: Path) -> None:
     from pycompare.files import write_whole
     from pycompare.parity.suite import as_frame
     from pycompare.reports.report import html_report
 
     plots = (
-        (f"{result.functions}: {result.lane}, {result.verdict}", result.report.plot())
+        (f"{result.functions}: {result.lane}, {result.verdict}", result.plot())
         for result in results
         if result.has_curves
     )

@@ -44,7 +44,7 @@ def test_a_descent_beyond_float32() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"lr": np.ma.array([0.1, 0.2], mask=[0, 1])}, ValueError, "`lr` must have no masked values"),
+        ({"lr": np.ma.array([0.1, 0.2], mask=[0, 1])}, ValueError, "`lr` must be free of masked entries"),
         ({"lr": [0.1], "beta1": np.ma.masked}, (ValueError, TypeError), "`beta1` must"),
         ({"batch_size": [10**400]}, ValueError, "`batch_size` must be at most 9223372036854775807"),
         ({"lr": [0.1], "epochs": 10**400}, ValueError, "`epochs` must be at most"),

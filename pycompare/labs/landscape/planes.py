@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from pycompare.checks import whole_number
+from pycompare.data.arrays import real_array
 from pycompare.data.split import Split
 from pycompare.labs.landscape.directions import (
     SEED,
     Directions,
     Vectors,
-    as_numbers,
     check_directions,
     directions_through,
     finite_rows,
@@ -267,7 +267,7 @@ def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
         several = isinstance(trajectories, Sequence) and np.ndim(trajectories[0]) == 2
         listed = trajectories if several else [trajectories]
         trajectories = {f"path {i}": points for i, points in enumerate(listed, start=1)}
-    checked = {str(name): as_numbers("trajectories", points) for name, points in trajectories.items()}
+    checked = {str(name): real_array("trajectories", points) for name, points in trajectories.items()}
     if len(checked) < len(trajectories):
         raise ValueError(f"`trajectories` must have distinct names as texts; got {list(trajectories)}. Rename one.")
     for name, points in checked.items():
