@@ -1,7 +1,5 @@
 PYTHON ?= python3
 VENV := .venv
-# One thread a process: the tests run in several, and no bit depends on it. The blocks of a document stay together.
-export OMP_NUM_THREADS := 1
 
 .PHONY: demo test bench clean
 
@@ -13,6 +11,7 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --cov
 
 bench: $(VENV)/installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,14 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pycompare import Split, course_data, friedman1
+from pycompare import Split, compare_configs, course_data, friedman1
 from pycompare.labels import r_number
-from pycompare.sweeps.configs import DEFAULTS
 
 SEED = 123
 COURSE = (4, 50, 50, 1)
 LARGE = (10, 256, 256, 1)
 LARGE_ROWS = 20_000
+_VARIED = ("batch_size", "lr", "weight_decay", "beta1", "beta2")
+_DEFAULTS = {name: inspect.signature(compare_configs).parameters[name].default for name in _VARIED}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Workload:
 
     def settings(self) -> list[tuple[str, dict[str, Any]]]:
         """The label and all hyper-parameters of every run."""
-        every = DEFAULTS | self.fixed
+        every = _DEFAULTS | self.fixed
         return [(f"{self.parameter} = {r_number(value)}", every | {self.parameter: value}) for value in self.values]
 
     def shortened(self, epochs: int) -> Workload:

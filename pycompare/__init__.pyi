@@ -13,10 +13,12 @@ from .labs.rosenbrock import rosenbrock as rosenbrock
 from .seeding import torch_manual_seed as torch_manual_seed
 from .sweeps.configs import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
+from .threads import torch_threads as torch_threads
 from .training.loop import train_loop as train_loop
 from .training.loop import train_valid as train_valid
 from .training.loop import valid_loop as valid_loop
 from .training.network import MLP as MLP
+from .training.network import trunc_normal_ as trunc_normal_
 from .training.optim import SGD as SGD
 from .training.optim import Adam as Adam
 from .training.optim import AdamW as AdamW

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import torch
+from typing import Any
 
 
 def number(name: str, value: Any, *, at_least: float | None = None, below: float | None = None) -> float:
@@ -50,15 +48,12 @@ def unmasked(name: str, values: Any) -> Any:
     return values
 
 
-def float_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
-    """`dtype` itself: torch.float32 or torch.float64."""
-    import torch
-
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"`{name}` must be torch.float32 or torch.float64; got {dtype!r}. Use torch.float32 for R's bits."
-        )
-    return dtype
+def one_of(name: str, value: Any, choices: Iterable[str], remedy: str = "Leave it at its default.") -> Any:
+    """`value` itself: a text that is among `choices`."""
+    known = list(choices)
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"`{name}` must be one of {', '.join(known)}; got {value!r}. {remedy}")
+    return value
 
 
 def _scalar(name: str, value: Any, rule: str) -> Any:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-
-import pandas as pd
-from plotnine import ggplot
-
-from pycompare.plots import png
 
 
 def check_writable(folder: str | PathLike[str], *, name: str = "folder") -> None:
@@ -30,9 +25,12 @@ def check_writable(folder: str | PathLike[str], *, name: str = "folder") -> None
             pass
 
 
-def save_files(folder: str | PathLike[str], name: str, data: pd.DataFrame, plot: ggplot) -> list[Path]:
-    """Write `data` as name.csv, shortest digits that give back its bits, and `plot` as name.png; return both paths."""
-    contents = {f"{name}.csv": data.to_csv(index=False).encode(), f"{name}.png": png(plot)}
+def save_files(folder: str | PathLike[str], contents: Mapping[str, bytes]) -> list[Path]:
+    """Write `contents`, by the name of their file, into `folder`, made where it is missing; return their paths.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
     with _one_error(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         return [write_whole(Path(folder) / file, content) for file, content in contents.items()]

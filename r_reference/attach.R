@@ -14,9 +14,18 @@ sourced_folder <- function() {
   dirname(normalizePath(if (file.exists(file)) file else basename(file)))
 }
 
-#' Whether R torch and its libraries are installed.
+#' Whether R torch and its libraries are installed. Only a child loads torch to ask it: in this process
+#' its S3 methods would take the place of the stand-in's.
 has_torch <- function() {
-  requireNamespace("torch", quietly = TRUE) && torch::torch_is_installed()
+  if (!nzchar(system.file(package = "torch"))) return(FALSE)
+  code <- paste0(
+    ".libPaths(", deparse1(.libPaths()), "); ",
+    # Neither download the libraries, as torch does in a notebook, nor load them.
+    "Sys.setenv(TORCH_INSTALL = 0, TORCH_LOAD = 0); ",
+    "quit(status = if (torch::torch_is_installed()) 0 else 1)"
+  )
+  rscript <- file.path(R.home("bin"), "Rscript")
+  system2(rscript, c("--vanilla", "-e", shQuote(code)), stdout = FALSE, stderr = FALSE) == 0
 }
 
 #' The backend to attach for `asked`, one of "auto", "torch" and "basetorch".
@@ -38,6 +47,9 @@ choose_backend <- function(asked) {
 
 #' Attaches what the stand-in in `folder` offers, its internals left out.
 attach_basetorch <- function(folder) {
+  if (isNamespaceLoaded("torch")) {
+    stop("basetorch must be attached before R torch is loaded. Start a new R session.")
+  }
   internal <- new.env(parent = baseenv())
   for (file in list.files(folder, pattern = "\\.R$", full.names = TRUE)) {
     sys.source(file, envir = internal)

@@ -322,7 +322,7 @@ main <- function() {
   here <- dirname(normalizePath(file))
   source(file.path(here, "attach.R"))
   for (exercise in list.files(file.path(here, "R"), full.names = TRUE)) source(exercise)
-  record_all(out, file.path(here, "..", "tests", "recorded"))
+  record_all(out, file.path(here, "recorded"))
 }
 
 if (sys.nframe() == 0) main()

@@ -14,18 +14,20 @@ import pandas as pd
 import pytest
 import torch
 
-from pycompare.parity import mkl_lane
-from pycompare.parity.tables import recorded_folder
+from pycompare.parity import mkl_kernels
+from pycompare.parity.tables.recorded import recorded_folder
 
 matplotlib.use("agg")
 
 RECORDED = recorded_folder()
 FROZEN = Path(__file__).parent / "frozen"
-LANE = mkl_lane()
+KERNELS = mkl_kernels()
 
 
 def pytest_report_header() -> str:
-    return f"lane: {LANE} (recorded: matrix products have the recording's bits; other: curves within 2e-3 of them)"
+    return (
+        f"kernels: {KERNELS} (recorded: matrix products have the recording's bits; other: curves within 2e-3 of them)"
+    )
 
 
 def recorded(name: str) -> pd.DataFrame:

@@ -2,17 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from pycompare import files
-from pycompare.plots import plot_comparison
-
-DATA = pd.DataFrame({"config": "a", "epoch": [1, 2], "valid_loss": [0.1, 1 / 3]})
 
 
 def _save(folder: Path) -> list[Path]:
-    return files.save_files(folder, "result", DATA, plot_comparison(DATA))
+    return files.save_files(folder, {"result.csv": b"a,b\n1,2\n", "result.png": b"picture"})
 
 
 @pytest.mark.parametrize("place", ["file.txt", "file.txt/below"])

@@ -60,10 +60,11 @@ def descend(
 
         check_out(out)
         _check_film(film)
+        point: Any = tuple(numbers("start", [start])) if "," in start else start
         descents = compare_descents(
             _names(loss),
             optimizer=_names(optimizer),
-            start=tuple(numbers("start", [start])) if "," in start else start,
+            start=point,
             epochs=epochs,
             **settings,
         )
@@ -100,7 +101,7 @@ def paths(
 
         check_out(out)
         _check_film(film)
-        arguments = {"epochs": epochs, "data": split(data), "seed": seed, "optimizer": optimizer}
+        arguments: dict[str, Any] = {"epochs": epochs, "data": split(data), "seed": seed, "optimizer": optimizer}
         made = compare_paths(directions=directions, n=n, **settings, **arguments)
         report(made, out)
         _report_film(made, film)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from pycompare.checks import float_dtype, number, whole_number
+from pycompare.checks import number, whole_number
+from pycompare.results import Result
+from pycompare.training.options import checked_dtype
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -73,8 +73,8 @@ def optim_step(
     return value.detach()
 
 
-@dataclass(frozen=True, eq=False)
-class Trajectory:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectory(Result):
     """The path of an optimiser over a surface.
 
     Attributes:
@@ -84,10 +84,14 @@ class Trajectory:
         function: the surface.
     """
 
-    data: pd.DataFrame
     lr: float
     beta: float
     function: Surface
+    _name: ClassVar[str] = "trajectory"
+
+    def summary(self) -> pd.DataFrame:
+        """The start and the last step, as in `data`."""
+        return self.data.iloc[[0, -1]].reset_index(drop=True)
 
     def plot(self) -> ggplot:
         """The path in red over the surface's filled contours; darker is lower."""
@@ -100,23 +104,12 @@ class Trajectory:
     def _on_tensors(self, x: Any, y: Any) -> Any:
         return self.function(torch.from_numpy(x), torch.from_numpy(y)).numpy()
 
-    def save(self, folder: str | PathLike[str]) -> list[Path]:
-        """Write trajectory.csv and trajectory.png into `folder`, as `Comparison.save` does; return their paths."""
-        from pycompare.files import save_files
-
-        return save_files(folder, "trajectory", self.data, self.plot())
-
-    def __repr__(self) -> str:
-        last = self.data.iloc[-1]
+    def _title(self) -> str:
+        first, last = self.data.iloc[0], self.data.iloc[-1]
         return (
             f"Trajectory of {len(self.data) - 1} steps, lr={self.lr!r}, beta={self.beta!r}:"
-            f" value {self.data['value'].iloc[0]:g} -> {last['value']:g} at ({last['x']:g}, {last['y']:g})"
+            f" value {first['value']:g} -> {last['value']:g} at ({last['x']:g}, {last['y']:g})"
         )
-
-    def _repr_png_(self) -> bytes:
-        from pycompare.plots import png
-
-        return png(self.plot())
 
 
 def optimize_rosenbrock(
@@ -126,7 +119,7 @@ def optimize_rosenbrock(
     *,
     start: tuple[float, float] = (-1.0, 2.0),
     function: Surface = rosenbrock,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | str = torch.float32,
 ) -> Trajectory:
     """Take `steps` steps of `optim_step` from `start`, momentum 0.
 
@@ -136,7 +129,7 @@ def optimize_rosenbrock(
         beta: share of the old momentum, in [0, 1).
         start: the first point (x, y).
         function: a differentiable surface; to be drawn, it must work elementwise on tensors.
-        dtype: torch.float32, as R torch, or torch.float64.
+        dtype: "float32", as R torch, or "float64".
 
     Returns:
         A `Trajectory` of steps + 1 rows. Where the path diverges its rows hold infinity and NaN.
@@ -149,7 +142,7 @@ def optimize_rosenbrock(
     """
     steps = whole_number("steps", steps, at_least=1)
     lr, beta = number("lr", lr, at_least=0), number("beta", beta, at_least=0, below=1)
-    float_dtype("dtype", dtype)
+    dtype = checked_dtype(dtype)
     x, y = (
         torch.tensor(number("start", value), dtype=dtype, device="cpu", requires_grad=True) for value in _pair(start)
     )

@@ -1,6 +1,6 @@
 """Is it the same as R? R in a process of its own, how far apart two trajectories are, and what a machine reproduces.
 
-Public names load when first used: `RSession` brings pandas, `mkl_lane` torch; the pytest plugin neither.
+Public names load when first used: `RSession` brings pandas, `mkl_kernels` torch; the pytest plugin neither.
 """
 
 import lazy_loader

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 import pandas as pd
 
 from pycompare.checks import number, whole_number
 from pycompare.parity.distance import column_parts, distances, step_type
+from pycompare.results import Result
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -55,8 +56,8 @@ class Budget:
         return allowed | (distances["absolute"] <= self.atol) | (distances["relative"] <= self.rtol)
 
 
-@dataclass(frozen=True, eq=False)
-class ParityReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class ParityReport(Result):
     """What `compare_trajectories` found.
 
     Attributes:
@@ -67,18 +68,17 @@ class ParityReport:
         budget: the budget given to `compare_trajectories`, or None.
     """
 
-    data: pd.DataFrame
     only_left: pd.DataFrame
     only_right: pd.DataFrame
     on: tuple[str, ...]
     budget: Budget | None = None
+    _name: ClassVar[str] = "parity"
 
     @property
     def identical(self) -> bool:
         """Whether both sides have the same rows with the same numbers."""
         return self._complete and bool((self.data["ulps"] == 0).all())
 
-    @property
     def summary(self) -> pd.DataFrame:
         """One row for each column: rows compared, whether identical, the largest distances, the first row to part."""
         columns = self.data.groupby("column", sort=False, observed=True)
@@ -114,9 +114,8 @@ class ParityReport:
 
         return plot_parity(self.data, step=self.on[-1], by=self.on[:-1])
 
-    def __repr__(self) -> str:
-        verdict = "identical" if self.identical else "not identical"
-        lines = [f"ParityReport on {', '.join(self.on)}: {verdict}", self.summary.to_string(index=False)]
+    def _title(self) -> str:
+        lines = [f"ParityReport on {', '.join(self.on)}: {'identical' if self.identical else 'not identical'}"]
         for side, rows in (("left", self.only_left), ("right", self.only_right)):
             if len(rows):
                 lines.append(f"only in {side}: {len(rows)} rows, the first at {self._key(rows.iloc[0])}")

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from pycompare.parity.kernels import mkl_lane
+from pycompare.parity.kernels import mkl_kernels
 from pycompare.parity.session import RSession, RUnavailable
 
 _R_PACKAGES = ("torch", "mlbench", "ggplot2", "jsonlite", "testthat")
@@ -39,7 +39,7 @@ def diagnose() -> pd.DataFrame:
         "Python": platform.python_version(),
         "pycompare": version("pycompare-rtorch"),
         "torch": version("torch"),
-        "MKL lane": mkl_lane(),
+        "MKL kernels": mkl_kernels(),
         "rpy2": _installed("rpy2"),
     } | _r_versions()
     rows = [(name, value or "missing", "" if value else _REMEDIES[name]) for name, value in found.items()]

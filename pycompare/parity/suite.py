@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
-from pycompare.parity import tables
 from pycompare.parity.compare import Budget, ParityReport, compare_trajectories
-from pycompare.parity.kernels import mkl_lane
+from pycompare.parity.kernels import mkl_kernels
 from pycompare.parity.session import RSession, RUnavailable, reference_folder
+from pycompare.parity.tables import course, descents, draws
+from pycompare.parity.tables.recorded import recorded_folder, toy_points
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -138,19 +140,14 @@ class Result:
         return f"{distance}: {word} {allowed or 'identical bits'}"
 
 
+TrainedTable = partial(Table, kernels=OTHER_KERNELS, stand_in=IN_DOUBLE)
 TABLES = (
-    Table(
-        "spirals_data",
-        "mlbench.spirals, sample",
-        ("row",),
-        tables.spirals_table,
-        in_double={},
-    ),
+    Table("spirals_data", "mlbench.spirals, sample", ("row",), draws.spirals_table, in_double={}),
     Table(
         "torch_random",
         "nnf_dropout, torch_randn, torch_randperm",
         ("index",),
-        tables.torch_random,
+        draws.torch_random,
         float32=("dropout_0.5", "dropout_0.2", "randn", "randperm"),
         in_double={},
         stand_in=Budget(atol=1e-6, why="torch approximates log, sin and cos of normal draws in float32"),
@@ -159,63 +156,49 @@ TABLES = (
         "inits",
         "nn_init_*_",
         ("init", "index"),
-        tables.inits,
+        draws.inits,
         float32=("value",),
         in_double={},
         kernels=Budget(atol=2e-7, why="orthogonal_: another MKL branch moved its QR decomposition by up to 6.0e-8"),
         stand_in=Budget(atol=1e-6, why="normal draws approximated in float32; float32 against double"),
     ),
-    Table("one_cycle", "lr_one_cycle", ("step",), tables.one_cycle, in_double={}),
+    Table("one_cycle", "lr_one_cycle", ("step",), course.one_cycle, in_double={}),
     Table(
         "course_first_steps",
         "course_data, nn_mlp, train_loop, optim_ignite_adamw",
         ("parameter", "index", "step"),
-        tables.course_first_steps,
+        course.course_first_steps,
         float32=("value",),
         kernels=Budget(atol=1e-7, why="another MKL branch moved a parameter by up to 3.0e-8 in 5 steps, some near 0"),
         stand_in=Budget(atol=1e-15, why="sums of products in another order: measured 6e-17, some parameters near 0"),
     ),
-    Table(
+    TrainedTable(
         "course_sweeps",
         "compare_configs, train_valid, valid_loop",
         ("sweep", "value", "epoch"),
-        tables.course_sweeps,
+        course.course_sweeps,
         live={"epochs": 3},
-        kernels=OTHER_KERNELS,
-        stand_in=IN_DOUBLE,
     ),
-    Table(
+    TrainedTable(
         "optimizers",
         "optim_ignite_sgd, _adam, _rmsprop, _adagrad",
         ("optimizer", "epoch"),
-        tables.optimizers,
+        course.optimizers,
         live={"epochs": 2},
-        kernels=OTHER_KERNELS,
-        stand_in=IN_DOUBLE,
     ),
-    Table(
-        "spirals_lr",
-        "spirals_data, train_valid",
-        ("lr", "epoch"),
-        tables.spirals_lr,
-        live={"epochs": 3},
-        kernels=OTHER_KERNELS,
-        stand_in=IN_DOUBLE,
-    ),
+    TrainedTable("spirals_lr", "spirals_data, train_valid", ("lr", "epoch"), course.spirals_lr, live={"epochs": 3}),
     Table(
         "rosenbrock",
         "rosenbrock, optim_step, optimize_rosenbrock",
         ("dtype", "lr", "beta", "step"),
-        tables.rosenbrock_runs,
+        descents.rosenbrock_runs,
     ),
-    Table(
+    TrainedTable(
         "sgd_toy",
         "descend, optim_ignite_sgd, nnf_l1_loss, nnf_smooth_l1_loss",
         ("loss_fn", "setting", "epoch"),
-        tables.sgd_toy,
+        descents.sgd_toy,
         float32=("weight", "bias", "loss"),
-        kernels=OTHER_KERNELS,
-        stand_in=IN_DOUBLE,
     ),
 )
 LIVE_ONLY = (  # R torch has not recorded these
@@ -223,7 +206,7 @@ LIVE_ONLY = (  # R torch has not recorded these
         "loss_map",
         "loss_map",
         ("loss_fn", "index"),
-        tables.loss_maps,
+        descents.loss_maps,
         float32=("loss",),
         stand_in=Budget(ulps=8, why="R sums 50 numbers in long double: measured 2 ulps, and 3 on a grid of 101 x 101"),
     ),
@@ -254,10 +237,10 @@ def run(lane: str | None = None) -> Iterator[Result]:
 
 def recorded_results() -> Iterator[Result]:
     """Compare every recorded table with ours."""
-    same_kernels = mkl_lane() == "recorded"
+    same_kernels = mkl_kernels() == "recorded"
     for table in TABLES:
         budget = SAME_BITS if same_kernels else table.kernels
-        theirs = pd.read_csv(tables.recorded_folder() / f"{table.name}.csv")
+        theirs = pd.read_csv(recorded_folder() / f"{table.name}.csv")
         report = table.compare(table.ours(), theirs, budget, float32=table.float32)
         yield Result(table.functions, "recorded R torch", report)
 
@@ -317,7 +300,7 @@ def totals(results: Sequence[Result]) -> str:
 def _random_numbers(session: RSession) -> Result:
     on = ("call", "seed", "size", "index")
     theirs = session.call("draw_random_numbers", np.array(SEEDS), np.array(SIZES))
-    ours = tables.random_numbers(SEEDS, SIZES)
+    ours = draws.random_numbers(SEEDS, SIZES)
     report = compare_trajectories(ours, theirs, on=on, budget=SAME_BITS)
     functions = "runif, rnorm, sample, mlbench.friedman1, 2, 3, mlbench.spirals"
     return Result(functions, LANES[str(session.backend)], report)
@@ -328,4 +311,4 @@ def _are_float32(values: pd.Series) -> bool:
 
 
 def _inputs(table: Table) -> list[dict[str, Any]]:
-    return [tables.toy_points()] if table.name in ("sgd_toy", "loss_map") else []
+    return [toy_points()] if table.name in ("sgd_toy", "loss_map") else []

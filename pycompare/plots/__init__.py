@@ -3,12 +3,11 @@
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison
 from pycompare.plots.image import png
 from pycompare.plots.parity import plot_parity
-from pycompare.plots.paths import STILL_LAYERS, path_styles, plot_fit, plot_paths
+from pycompare.plots.paths import path_styles, plot_fit, plot_paths
 from pycompare.plots.trajectory import CONTOUR_BREAKS, contour_bands, plot_trajectory
 
 __all__ = [
     "CONTOUR_BREAKS",
-    "STILL_LAYERS",
     "contour_bands",
     "legend_labels",
     "loss_limits",

@@ -10,6 +10,8 @@ import pandas as pd
 import plotnine as p9
 from matplotlib.colors import to_hex
 
+from pycompare.divergence import first_failure, is_finite
+
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
 
@@ -62,11 +64,11 @@ def loss_limits(losses: pd.Series[float]) -> tuple[float, float]:
 
 def legend_labels(data: pd.DataFrame) -> dict[str, str]:
     """Each config's text in the legend, in order of appearance: itself and, where a run diverges, the epoch."""
-    diverged = data[~np.isfinite(data["valid_loss"])].groupby("config")["epoch"].min()
-    return {
-        config: f"{config} (diverged at epoch {diverged[config]})" if config in diverged else config
-        for config in data["config"].unique()
-    }
+    labels = {}
+    for config, run in data.groupby("config", sort=False):
+        epoch = first_failure(run["epoch"], is_finite(run[["valid_loss"]]))
+        labels[str(config)] = f"{config}" if epoch is pd.NA else f"{config} (diverged at epoch {epoch})"
+    return labels
 
 
 def _shades(n: int) -> list[str]:

@@ -17,12 +17,13 @@ from contourpy import contour_generator
 from matplotlib.colors import to_hex
 from mizani.breaks import breaks_extended
 
+from pycompare.checks import one_of
+from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label
 
 _MAP_COLORS = ("#ffffff", "#e6eef6", "#cfdeeb", "#b8cde0")  # pale, so that paths stand out: lighter is lower
 _PATH_SHAPES, _PATH_LINES = ("D", "^", "s", "v", "P", "X", "o"), ("solid", "dashed", "dashdot", "dotted")
 _MOST_NOTES, _CONTOURS, _WIDE = 5, 16, 1e5
-STILL_LAYERS = 3  # of `plot_paths`: what does not move, map, lines of equal loss, starts
 
 
 def plot_paths(
@@ -51,8 +52,7 @@ def plot_paths(
         colour: "shared", one log scale (linear where a loss is negative), or "facet", stretched over each map.
         note: what else the caption is to say.
     """
-    if colour not in ("shared", "facet"):
-        raise ValueError(f"`colour` must be 'shared' or 'facet'; got {colour!r}. Leave it at its default.")
+    one_of("colour", colour, ("shared", "facet"))
     facets = [name for name in (rows, columns) if name]
     if rows:
         maps = maps.merge(pd.DataFrame({rows: paths[rows].unique()}), how="cross")
@@ -106,6 +106,11 @@ def plot_fit(
     if not seen.all():
         plot += p9.labs(caption=f"{(~seen).sum()} of {len(seen)} lines lie far from the points, and are not drawn.")
     return plot + _facets(rows, columns, len(drawn[columns].cat.categories) if columns else 1)
+
+
+def still_layers(plot: p9.ggplot) -> set[int]:
+    """The zorders of the layers of `plot_paths` that do not move in a film: those that do draw the plot's own frame."""
+    return {i for i, layer in enumerate(plot.layers, start=1) if not layer.inherit_aes}
 
 
 def path_styles(n: int) -> list[tuple[str, str, str]]:
@@ -233,8 +238,8 @@ def _contours(surface: pd.DataFrame, x: str, y: str, facets: list[str]) -> pd.Da
 
 def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: str, facets: list[str]) -> str | None:
     """The note, when each path leaves its map, and when it diverges."""
-    known = paths[[name for name in (x, y, "loss") if name in paths]].to_numpy(float)
-    finite = pd.Series(np.isfinite(known).all(axis=1), index=paths.index)
+    known = paths[[name for name in (x, y, "loss") if name in paths]]
+    finite = is_finite(known)
     inside = ~finite | (paths[x].between(*_extent(maps[x])) & paths[y].between(*_extent(maps[y])))
     names = [name for name in (*facets, "config") if name in paths]
     notes = [note] if note else []
@@ -243,9 +248,9 @@ def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: s
             text if isinstance(text, str) else setting_label(name, text) for name, text in zip(names, key, strict=True)
         )
         what = [
-            f"{happens} at epoch {path['epoch'][~good[path.index]].iloc[0]}"
+            f"{happens} at epoch {epoch}"
             for happens, good in (("off the map", inside), ("diverged", finite))
-            if not good[path.index].all()
+            if (epoch := first_failure(path["epoch"], good[path.index])) is not pd.NA
         ]
         if what:
             notes.append(f"{who}{': ' if who else ''}{', '.join(what)}")

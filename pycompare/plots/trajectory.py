@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import plotnine as p9
 
+from pycompare.divergence import first_failure
+
 _X_RANGE, _Y_RANGE, _GRID = (-2.0, 2.0), (-1.0, 3.0), 400
 CONTOUR_BREAKS = np.concatenate(
     [np.arange(0, 20) / 10, np.arange(2, 20), np.arange(20, 200, 10), np.arange(200, 2001, 200)]
@@ -71,4 +73,5 @@ def contour_bands(function: Callable[[Any, Any], Any]) -> pd.DataFrame:
 def _departure(data: pd.DataFrame) -> str | None:
     """When a path stops being visible."""
     inside = data["x"].between(*_X_RANGE) & data["y"].between(*_Y_RANGE)
-    return None if inside.all() else f"The path leaves the window at step {data['step'][~inside].iloc[0]}."
+    step = first_failure(data["step"], inside)
+    return None if step is pd.NA else f"The path leaves the window at step {step}."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -18,17 +18,16 @@ from tqdm import tqdm
 
 from pycompare.checks import number, whole_number
 from pycompare.data.split import Split, course_data
-from pycompare.labels import r_number
+from pycompare.divergence import first_failure, is_finite
+from pycompare.results import Result
 from pycompare.seeding import checked_seed, torch_manual_seed
-from pycompare.training.loop import (
-    OptimizerFactory,
-    accepts,
-    check_engine,
-    optimizer_factory,
-    train_epochs,
-)
-from pycompare.training.losses import LossFunction, check_loss
+from pycompare.sweeps.vary import Check, Numbers, named, vary
+from pycompare.threads import torch_threads
+from pycompare.training.loop import begin_training
+from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
+from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
+from pycompare.training.options import Options, checked_dtype
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 OnEpoch = Callable[[str, int, nn.Module], object]
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
     """The curves of one network trained under several settings.
 
     Attributes:
@@ -49,10 +48,10 @@ class Comparison:
         arguments: the other arguments of `compare_configs`, by name.
     """
 
-    data: pd.DataFrame
     parameter: str
     values: tuple[float, ...]
     arguments: dict[str, Any]
+    _name: ClassVar[str] = "comparison"
 
     def summary(self) -> pd.DataFrame:
         """One row a configuration: its last and its best valid_loss, the epoch of the best, and where it diverged.
@@ -71,37 +70,18 @@ class Comparison:
         label = "Validation RMSE" if self.arguments["loss"] == "mse" else "Validation loss"
         return plot_comparison(self.data, y_label=label)
 
-    def save(self, folder: str | PathLike[str]) -> list[Path]:
-        """Write comparison.csv (every bit of `data`) and comparison.png into `folder`, made where it is missing.
-
-        Returns:
-            The paths written. Each file appears whole or not at all.
-
-        Raises:
-            ValueError: nothing can be written there.
-        """
-        from pycompare.files import save_files
-
-        return save_files(folder, "comparison", self.data, self.plot())
-
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         fixed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
-        table = self.summary().to_string(index=False)
-        return f"Comparison of {self.parameter} over {list(self.values)}\n{fixed}\n\n{table}"
-
-    def _repr_png_(self) -> bytes:
-        from pycompare.plots import png
-
-        return png(self.plot())
+        return f"Comparison of {self.parameter} over {list(self.values)}\n{fixed}"
 
 
 def compare_configs(
     epochs: int = 30,
-    batch_size: Any = 16,
-    lr: Any = 0.01,
-    weight_decay: Any = 0.01,
-    beta1: Any = 0.9,
-    beta2: Any = 0.999,
+    batch_size: Numbers = 16,
+    lr: Numbers = 0.01,
+    weight_decay: Numbers = 0.01,
+    beta1: Numbers = 0.9,
+    beta2: Numbers = 0.999,
     *,
     data: Split | None = None,
     network: Callable[[], nn.Module] | None = None,
@@ -112,6 +92,7 @@ def compare_configs(
     dtype: torch.dtype | str = "float32",
     n_jobs: int | None = 1,
     engine: str = "auto",
+    threads: int | None = 1,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
 ) -> Comparison:
@@ -134,6 +115,7 @@ def compare_configs(
         n_jobs: runs at a time, as in scikit-learn: -1 for all cores, None for what `joblib.parallel_config` says. The
             bits and their order do not depend on it.
         engine: as in `train_valid`: "auto", "autograd" or "fused", which differ in speed only.
+        threads: of torch, in each run, as in `train_valid`: 1 has R's bits on every machine.
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
         progress: show a bar on a terminal.
@@ -151,63 +133,71 @@ def compare_configs(
         >>> compare_configs(epochs=2, lr=[0.1, 0.01]).data.columns.tolist()
         ['config', 'lr', 'epoch', 'train_loss', 'valid_loss', 'valid_rmse']
     """
-    epochs = whole_number("epochs", epochs, at_least=1)
-    parameter, values, fixed = _checked_settings(
-        {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
+    options = Options(epochs, 1, optimizer, {}, find_loss(loss), engine, threads)
+    variation = vary(
+        {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}, _CHECKS
     )
-    labels = _labels(parameter, values)
-    _check_accepted(optimizer, parameter, fixed)
+    parameter, values = _the_list(variation.varied)
+    _check_accepted(optimizer, parameter, variation.fixed)
     sweep = _Sweep(
-        epochs=epochs,
+        options=options,
         split=(split := _checked_split(data)),
-        make_network=_network_factory(network, split, loss),
+        make_network=_network_factory(network, split, options.loss),
         seed=checked_seed(seed),
-        optimizer=optimizer,
-        loss=check_loss(loss),
         device=_checked_device(device),
-        dtype=_checked_dtype(dtype),
-        engine=check_engine(engine),
+        dtype=checked_dtype(dtype),
     )
     sweep.check_network()
-    settings = [fixed | {parameter: value} for value in values]
-    with tqdm(total=epochs * len(values), unit="epoch", disable=None if progress else True) as bar:
+    settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
+    with (
+        torch_threads(options.threads),
+        tqdm(total=options.epochs * len(values), unit="epoch", disable=None if progress else True) as bar,
+    ):
         runs = _run_all(sweep, settings, labels, _checked_n_jobs(n_jobs, on_epoch), bar, on_epoch)
     for curves, label, value in zip(runs, labels, values, strict=True):
         curves.insert(0, "config", label)
         curves.insert(1, parameter, value)
     frame = pd.concat(runs, ignore_index=True).replace([math.inf, -math.inf], math.nan)
-    return Comparison(frame, parameter, values, sweep.arguments() | fixed)
+    return Comparison(frame, parameter, values, sweep.arguments() | variation.fixed)
 
 
 @dataclass(frozen=True)
 class _Sweep:
-    """What all runs of a comparison share."""
+    """What all runs of a comparison share; batch size and the optimizer's arguments are each run's own."""
 
-    epochs: int
+    options: Options
     split: Split
     make_network: Callable[[], nn.Module]
     seed: int
-    optimizer: str | OptimizerFactory
-    loss: str | LossFunction
     device: torch.device
     dtype: torch.dtype
-    engine: str
 
     def run(
-        self, settings: dict[str, float], watch: Callable[[int, nn.Module], object] = lambda *_: None
+        self,
+        settings: dict[str, float],
+        watch: Callable[[int, nn.Module], object] | None = None,
+        tick: Callable[[], object] = bool,
     ) -> pd.DataFrame:
-        """Make a network and train it with `settings`, both in one random scope; `watch` sees it at every epoch."""
-        batch_size = int(settings["batch_size"])
-        arguments = _optimizer_arguments(self.optimizer, settings)
+        """Make a network in a random scope and train it with `settings`; `watch` sees it, and `tick` counts epochs.
+
+        The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
+        """
+        arguments = _optimizer_arguments(self.options.optimizer, settings)
+        options = replace(self.options, batch_size=int(settings["batch_size"]), arguments=arguments)
         rows = []
-        with torch_manual_seed(self.seed, self.device):
+        with torch_threads(options.threads), ExitStack() as scope:
+            scope.enter_context(torch_manual_seed(self.seed, self.device))
             network = self.make_network().to(self.device, self.dtype)
-            watch(0, network)
-            how = (self.epochs, batch_size, self.optimizer, arguments)
-            train, valid = self.split.train, self.split.valid
-            for row in train_epochs(network, train, valid, *how, loss=self.loss, engine=self.engine):
+            if watch:
+                watch(0, network)
+            training = begin_training(network, self.split.train, self.split.valid, options)
+            if not (training.engine.draws or watch):
+                scope.close()
+            for row in training.epochs():
                 rows.append(row)
-                watch(len(rows), network)
+                tick()
+                if watch:
+                    watch(len(rows), network)
         return pd.DataFrame(rows)
 
     def check_network(self) -> None:
@@ -225,8 +215,8 @@ class _Sweep:
 
     def arguments(self) -> dict[str, Any]:
         dtype, device = str(self.dtype).removeprefix("torch."), str(self.device)
-        own = {"epochs": self.epochs, "seed": self.seed, "optimizer": self.optimizer, "loss": self.loss}
-        return own | {"dtype": dtype, "device": device}
+        options = {"epochs": self.options.epochs, "seed": self.seed, "optimizer": self.options.optimizer}
+        return options | {"loss": self.options.loss.given, "dtype": dtype, "device": device}
 
 
 def _run_all(
@@ -241,72 +231,42 @@ def _run_all(
         from pycompare.sweeps.parallel import run_in_parallel
 
         bar.set_description(f"{len(settings)} runs side by side")
-        return run_in_parallel(sweep.run, settings, labels, n_jobs, on_done=lambda: bar.update(sweep.epochs))
-
-    def watch(label: str, epoch: int, network: nn.Module) -> None:
-        bar.update(epoch > 0)
-        if on_epoch:
-            on_epoch(label, epoch, network)
+        return run_in_parallel(sweep.run, settings, labels, n_jobs, on_done=lambda: bar.update(sweep.options.epochs))
 
     runs = []
     for i, (setting, label) in enumerate(zip(settings, labels, strict=True), start=1):
         bar.set_description(f"run {i}/{len(settings)}, {label}")
-        runs.append(sweep.run(setting, partial(watch, label)))
+        runs.append(sweep.run(setting, partial(on_epoch, label) if on_epoch else None, bar.update))
     return runs
 
 
 def _summary_row(config: object, run: pd.DataFrame) -> dict[str, object]:
-    losses, epochs = run["valid_loss"].to_numpy(), run["epoch"].to_numpy()
-    finite = np.isfinite(losses)
-    best = int(np.where(finite, losses, np.inf).argmin())
+    finite = is_finite(run[["valid_loss"]])
+    best = run.iloc[int(np.where(finite, run["valid_loss"], np.inf).argmin())]
     return {
         "config": config,
-        "last_valid_loss": losses[-1],
-        "best_valid_loss": losses[best],
-        "best_epoch": int(epochs[best]) if finite.any() else pd.NA,
-        "diverged_at": pd.NA if finite.all() else int(epochs[finite.argmin()]),
+        "last_valid_loss": run["valid_loss"].iloc[-1],
+        "best_valid_loss": best["valid_loss"],
+        "best_epoch": int(best["epoch"]) if finite.any() else pd.NA,
+        "diverged_at": first_failure(run["epoch"], finite),
     }
 
 
-def _checked_settings(settings: dict[str, Any]) -> tuple[str, tuple[float, ...], dict[str, float]]:
-    """The one argument that is a list, its checked values, and the other arguments, checked."""
-    lists = {name: value for name, value in settings.items() if _is_list(value)}
-    fixed = {name: _CHECKS[name](name, value) for name, value in settings.items() if name not in lists}
-    if len(lists) != 1:
-        got = " and ".join(f"`{name}`" for name in lists) or "none"
+def _the_list(varied: dict[str, list[float]]) -> tuple[str, tuple[float, ...]]:
+    """The one argument that varies, and its values."""
+    if len(varied) != 1:
         raise ValueError(
-            f"Exactly one of {', '.join(f'`{name}`' for name in settings)} must be a list; got {got}."
+            f"Exactly one of {', '.join(f'`{name}`' for name in _CHECKS)} must be a list; got {named(varied)}."
             " Give one of them several values, such as lr=[0.1, 0.2], and the others one number each."
         )
-    ((parameter, listed),) = lists.items()
-    if getattr(listed, "ndim", 1) != 1 or len(listed) == 0:
-        raise ValueError(
-            f"`{parameter}` must be a one-dimensional list with at least one value; got {listed!r}."
-            " Pass e.g. [0.1, 0.2]."
-        )
-    values = tuple(_CHECKS[parameter](parameter, value) for value in listed)
-    return parameter, values, fixed
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple, range, pd.Series, pd.Index)) or getattr(value, "ndim", 0) > 0
-
-
-def _labels(parameter: str, values: tuple[float, ...]) -> list[str]:
-    labels = [f"{parameter} = {r_number(value)}" for value in values]
-    twice = [label for i, label in enumerate(labels) if label in labels[:i]]
-    if twice:
-        raise ValueError(
-            f"`{parameter}` must hold distinct values; got `{twice[0]}` more than once (to 15 digits)."
-            " Drop the duplicate."
-        )
-    return labels
+    ((parameter, values),) = varied.items()
+    return parameter, tuple(values)
 
 
 def _check_accepted(optimizer: str | OptimizerFactory, parameter: str, fixed: dict[str, float]) -> None:
     """Refuse a setting that the optimizer would not see."""
-    factory = optimizer_factory(optimizer)
-    for name in [parameter, *(name for name, value in fixed.items() if value != DEFAULTS[name])]:
+    factory, defaults = optimizer_factory(optimizer), inspect.signature(compare_configs).parameters
+    for name in [parameter, *(name for name, value in fixed.items() if value != defaults[name].default)]:
         if name != "batch_size" and not accepts(factory, _OPTIMIZER_NAMES.get(name, name)):
             raise ValueError(
                 f"`{name}` must keep its default with optimizer {optimizer!r}, which does not take it."
@@ -329,9 +289,7 @@ def _checked_split(data: Split | None) -> Split:
     return data
 
 
-def _network_factory(
-    network: Callable[[], nn.Module] | None, split: Split, loss: str | LossFunction
-) -> Callable[[], nn.Module]:
+def _network_factory(network: Callable[[], nn.Module] | None, split: Split, loss: Loss) -> Callable[[], nn.Module]:
     if isinstance(network, nn.Module) or not (network is None or callable(network)):
         raise TypeError(
             f"`network` must be a callable that makes a fresh network for each run; got {type(network).__name__}."
@@ -346,7 +304,7 @@ def _network_factory(
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
     width = y.shape[1]
-    if loss == "cross_entropy" and width == 1:
+    if loss.of_classes and width == 1:
         width = int(max(y.max(), split.valid.tensors[1].max())) + 1
     return partial(MLP, x.shape[1], out_features=width)
 
@@ -371,16 +329,7 @@ def _checked_device(device: torch.device | str) -> torch.device:
         raise ValueError(f"`device` must be usable here; got {device!r}: {reason}. Use 'cpu'.") from cause
 
 
-def _checked_dtype(dtype: torch.dtype | str) -> torch.dtype:
-    if isinstance(dtype, torch.dtype) and dtype in _DTYPES.values():
-        return dtype
-    if isinstance(dtype, str) and dtype in _DTYPES:
-        return _DTYPES[dtype]
-    raise ValueError(f"`dtype` must be one of {', '.join(_DTYPES)}; got {dtype!r}. Use 'float32' for R torch's bits.")
-
-
-DEFAULTS = {"batch_size": 16, "lr": 0.01, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999}
-_CHECKS: dict[str, Callable[[str, Any], float]] = {
+_CHECKS: dict[str, Check] = {
     "batch_size": partial(whole_number, at_least=1),
     "lr": partial(number, at_least=0),
     "weight_decay": partial(number, at_least=0),
@@ -388,4 +337,3 @@ _CHECKS: dict[str, Callable[[str, Any], float]] = {
     "beta2": partial(number, at_least=0, below=1),
 }
 _OPTIMIZER_NAMES = {"beta1": "betas", "beta2": "betas"}
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import joblib
-import torch
 from joblib._parallel_backends import LokyBackend
 from joblib.externals.loky import get_reusable_executor
 
@@ -25,7 +24,7 @@ def run_in_parallel(
     n_jobs: int | None,
     on_done: Callable[[], object],
 ) -> list[Result]:
-    """`[run(setting) for setting in settings]`, `n_jobs` at a time, each with one torch thread.
+    """`[run(setting) for setting in settings]`, `n_jobs` at a time.
 
     Arguments:
         run: called in the workers; it and its arguments must be picklable (joblib pickles lambdas too).
@@ -66,7 +65,7 @@ def _through_joblib(
     """Every call in a worker of joblib's active backend."""
     backend, _ = joblib.parallel.get_active_backend()
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator" if backend.supports_return_generator else "list")
-    for i, result in enumerate(parallel(joblib.delayed(_on_one_thread)(run, setting) for setting in settings)):
+    for i, result in enumerate(parallel(joblib.delayed(run)(setting) for setting in settings)):
         keep(i, result)
 
 
@@ -86,7 +85,7 @@ def _beside_workers(
     threads = ThreadPoolExecutor(max(workers, 1))
 
     def call_elsewhere(*call: Any) -> Result:
-        result: Result = executor.submit(_on_one_thread, *call).result()
+        result: Result = executor.submit(*call).result()
         return result
 
     def drive(ready: Future[None]) -> None:
@@ -96,7 +95,7 @@ def _beside_workers(
     try:
         readies = [executor.submit(_receive, run) for _ in range(workers)]
         drivers = [threads.submit(drive, ready) for ready in readies]
-        _take(waiting, partial(_on_one_thread, run), keep)
+        _take(waiting, run, keep)
         for ready, driver in zip(readies, drivers, strict=True):
             if ready.done():
                 driver.result()
@@ -125,12 +124,3 @@ def _take(
 
 def _receive(_: object) -> None:
     """Do nothing: to unpickle the argument imports what it needs."""
-
-
-def _on_one_thread(run: Callable[[Setting], Result], setting: Setting) -> Result:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return run(setting)
-    finally:
-        torch.set_num_threads(before)

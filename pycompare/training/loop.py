@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.overrides import has_torch_function
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from pycompare.checks import whole_number
-from pycompare.training.batches import Batches, cast_batches, cast_dataset, split_batches
-from pycompare.training.engines.flat import FlatOptimizer, why_not_flat
-from pycompare.training.engines.fused import Fused, why_not_fused
-from pycompare.training.losses import LossFunction, loss_function
-from pycompare.training.optim import SGD, Adam, AdamW, RMSprop, check_optimizer_arguments
+from pycompare.threads import torch_threads
+from pycompare.training.batches import Batches, cast_batches
+from pycompare.training.engines.autograd import first_parameter, training_losses, validation_losses
+from pycompare.training.engines.engine import Engine, start_engine
+from pycompare.training.losses import Loss, LossFunction, find_loss
+from pycompare.training.optim import OptimizerFactory, make_optimizer
+from pycompare.training.options import Options
 
-OptimizerFactory = Callable[..., torch.optim.Optimizer]
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a training that is about to be taken: its gradients are there.
+
+    Attributes:
+        number: of the step, from 1, through all epochs.
+        epoch: from 1.
+        loss: of the step's batch.
+        network: with its parameters before the step, and their gradients.
+        opt: with the state before the step. What changes in its `param_groups` holds from this step on.
+    """
+
+    number: int
+    epoch: int
+    loss: float
+    network: nn.Module
+    opt: torch.optim.Optimizer
+
+
+OnStep = Callable[[Step], object]
 
 
 def train_loop(
-    network: nn.Module, dl_train: Batches, opt: torch.optim.Optimizer, *, loss: str | LossFunction = "mse"
+    network: nn.Module,
+    dl_train: Batches,
+    opt: torch.optim.Optimizer,
+    *,
+    loss: str | LossFunction = "mse",
+    threads: int | None = 1,
 ) -> float:
     """Train `network` in place for one epoch, one step of `opt` a batch; leaves it in training mode, as R does.
 
@@ -37,17 +61,21 @@ def train_loop(
             generator gets one of its own, so that shuffling and its workers' seed do not advance torch's global one.
         opt: optimises `network.parameters()`.
         loss: "mse", "l1", "huber", "smooth_l1", "cross_entropy", or a callable (outputs, targets) -> scalar tensor.
+        threads: of torch, as in `train_valid`.
 
     Returns:
         The mean over batches of the loss (of its root for "mse"), each taken before the batch's step.
 
     Mirrors the course's `train_loop(network, dl_train, opt)`, which returns nothing.
     """
-    batches = cast_batches(dl_train, _first_parameter(network))
-    return _mean_loss(_training_losses(network, batches, opt, loss), loss)
+    known = find_loss(loss)
+    with torch_threads(threads):
+        return _mean_loss(training_losses(network, cast_batches(dl_train, first_parameter(network)), opt, known), known)
 
 
-def valid_loop(network: nn.Module, dl_valid: Batches, *, loss: str | LossFunction = "mse") -> float:
+def valid_loop(
+    network: nn.Module, dl_valid: Batches, *, loss: str | LossFunction = "mse", threads: int | None = 1
+) -> float:
     """Validate `network`, unchanged but for its evaluation mode, in which R leaves it too.
 
     Arguments as in `train_loop`.
@@ -58,8 +86,10 @@ def valid_loop(network: nn.Module, dl_valid: Batches, *, loss: str | LossFunctio
 
     Mirrors the course's `valid_loop(network, dl_valid)`, R's two-pass `mean` included.
     """
-    losses, _ = _validation_losses(network, cast_batches(dl_valid, _first_parameter(network)), loss)
-    return _mean_loss(losses, loss)
+    known = find_loss(loss)
+    with torch_threads(threads):
+        losses, _ = validation_losses(network, cast_batches(dl_valid, first_parameter(network)), known)
+    return _mean_loss(losses, known)
 
 
 def train_valid(
@@ -72,6 +102,8 @@ def train_valid(
     optimizer: str | OptimizerFactory = "adamw",
     loss: str | LossFunction = "mse",
     engine: str = "auto",
+    threads: int | None = 1,
+    on_step: OnStep | None = None,
     **optimizer_arguments: Any,
 ) -> pd.DataFrame:
     """Train `network` in place for `epochs` epochs, validating after each; leaves it in evaluation mode, as R does.
@@ -86,6 +118,11 @@ def train_valid(
         loss: as in `train_loop`.
         engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
             common activations, or "auto": fused where that applies.
+        threads: how many threads torch computes on, 1 or more; None leaves it what it has. R's recordings have 1, and
+            other counts may move bits. An idle machine gains by more of them from about 256 units a layer on.
+        on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
+            them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on. What it
+            raises ends the training.
         optimizer_arguments: lr, betas, weight_decay, eps, amsgrad, momentum, ...: what the optimiser takes.
 
     Returns:
@@ -100,179 +137,49 @@ def train_valid(
     Mirrors the course's `train_valid(network, ds_train, ds_valid, epochs, batch_size, ...)`, which returns epoch and
     valid_loss. Torch's global generator advances as the network draws from it (dropout), and not otherwise.
     """
-    epochs = whole_number("epochs", epochs, at_least=1)
-    batch_size = whole_number("batch_size", batch_size, at_least=1)
-    check_engine(engine)
-    rows = train_epochs(
-        network, ds_train, ds_valid, epochs, batch_size, optimizer, optimizer_arguments, loss=loss, engine=engine
-    )
-    return pd.DataFrame(rows)
-
-
-def train_epochs(
-    network: nn.Module,
-    ds_train: Dataset[Any],
-    ds_valid: Dataset[Any],
-    epochs: int,
-    batch_size: int,
-    optimizer: str | OptimizerFactory,
-    optimizer_arguments: dict[str, Any],
-    *,
-    loss: str | LossFunction,
-    engine: str,
-) -> Iterator[dict[str, float]]:
-    """Train `network` in place and yield a row of `train_valid`'s frame after each epoch. Trusts its arguments."""
-    opt = make_optimizer(network, optimizer, optimizer_arguments)
-    own = isinstance(optimizer, str)
-    trainer = _trainer(network, ds_train, ds_valid, batch_size, opt, own_optimizer=own, loss=loss, engine=engine)
-    for epoch in range(1, epochs + 1):
-        row = {"epoch": epoch, "train_loss": _mean_loss(trainer.train(), loss)}
-        losses, sizes = trainer.validate()
-        row["valid_loss"] = _mean_loss(losses, loss)
-        if loss == "mse":
-            row["valid_rmse"] = math.sqrt(np.average(losses.double().numpy(), weights=sizes))
-        yield row
+    options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads)
+    with torch_threads(options.threads):
+        return pd.DataFrame(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
 
 
 @dataclass(frozen=True)
-class _Autograd:
-    """The training of any module; `Fused` has the same two methods."""
+class Training:
+    """A network in training, who trains it, and how."""
 
     network: nn.Module
-    opt: torch.optim.Optimizer | FlatOptimizer
-    loss: str | LossFunction
-    dl_train: Batches
-    dl_valid: Batches
+    opt: torch.optim.Optimizer
+    engine: Engine
+    options: Options
 
-    def train(self) -> Tensor:
-        return _training_losses(self.network, self._cast(self.dl_train), self.opt, self.loss)
+    def epochs(self, on_step: OnStep | None = None) -> Iterator[dict[str, float]]:
+        """Train, and yield a row of `train_valid`'s frame after each epoch."""
+        loss, steps = self.options.loss, itertools.count(1)
+        for epoch in range(1, self.options.epochs + 1):
+            row = {
+                "epoch": epoch,
+                "train_loss": _mean_loss(self.engine.train(self._shown(on_step, epoch, steps)), loss),
+            }
+            losses, sizes = self.engine.validate()
+            row["valid_loss"] = _mean_loss(losses, loss)
+            if loss.rooted:
+                row["valid_rmse"] = math.sqrt(np.average(losses.double().numpy(), weights=sizes))
+            yield row
 
-    def validate(self) -> tuple[Tensor, list[int]]:
-        return _validation_losses(self.network, self._cast(self.dl_valid), self.loss)
-
-    def _cast(self, batches: Batches) -> Batches:
-        if isinstance(batches, DataLoader):
-            return cast_batches(batches, _first_parameter(self.network))
-        return batches
-
-
-def _trainer(
-    network: nn.Module,
-    ds_train: Dataset[Any],
-    ds_valid: Dataset[Any],
-    batch_size: int,
-    opt: torch.optim.Optimizer,
-    *,
-    own_optimizer: bool,
-    loss: str | LossFunction,
-    engine: str,
-) -> _Autograd | Fused:
-    like = _first_parameter(network)
-    sets = [cast_dataset(name, data, like) for name, data in (("ds_train", ds_train), ("ds_valid", ds_valid))]
-    reason = "an optimizer of your own" if not own_optimizer else why_not_fused(network, opt, loss, sets)
-    if engine == "fused" and reason:
-        raise ValueError(
-            f"`engine` must be 'auto' or 'autograd' here; got 'fused', which does not cover {reason}."
-            " Leave `engine` at its default."
-        )
-    dl_train, dl_valid = (split_batches(data, batch_size) for data in sets)
-    if engine != "autograd" and not reason:
-        return Fused(network, opt, str(loss), list(dl_train), list(dl_valid))
-    flat = own_optimizer and not why_not_flat(opt)
-    return _Autograd(network, FlatOptimizer(opt) if flat else opt, loss, dl_train, dl_valid)
+    def _shown(self, on_step: OnStep | None, epoch: int, steps: Iterator[int]) -> Callable[[Tensor], object] | None:
+        if on_step is None:
+            return None
+        return lambda loss: on_step(Step(next(steps), epoch, loss.item(), self.network, self.opt))
 
 
-def make_optimizer(
-    network: nn.Module, optimizer: str | OptimizerFactory, arguments: dict[str, Any]
-) -> torch.optim.Optimizer:
-    """The optimiser of `network`'s parameters that `train_valid` describes, its arguments checked."""
-    factory = optimizer_factory(optimizer)
-    unknown = [name for name in arguments if not accepts(factory, name)]
-    if unknown:
-        raise TypeError(
-            f"`{unknown[0]}` must be an argument of the optimizer; {optimizer!r} does not take it."
-            f" It takes {', '.join(list(inspect.signature(factory).parameters)[1:]) or 'none'}."
-        )
-    _first_parameter(network)
-    opt = factory(network.parameters(), **check_optimizer_arguments(arguments))
-    if not isinstance(opt, torch.optim.Optimizer):
-        raise TypeError(f"`optimizer` must make a torch.optim.Optimizer; got {opt!r}. Return one from the callable.")
-    return opt
+def begin_training(network: nn.Module, ds_train: Dataset[Any], ds_valid: Dataset[Any], options: Options) -> Training:
+    """Make the optimizer and choose the engine; one clear error where they do not fit the network or the data."""
+    first_parameter(network)
+    opt = make_optimizer(network, options.optimizer, options.arguments)
+    return Training(network, opt, start_engine(network, opt, ds_train, ds_valid, options), options)
 
 
-def optimizer_factory(optimizer: str | OptimizerFactory) -> OptimizerFactory:
-    """The callable that `optimizer`, a name or a factory itself, stands for."""
-    if callable(optimizer):
-        return optimizer
-    if not isinstance(optimizer, str) or optimizer not in _OPTIMIZERS:
-        raise ValueError(
-            f"`optimizer` must be one of {', '.join(_OPTIMIZERS)}; got {optimizer!r}."
-            " For another, pass a callable such as torch.optim.NAdam."
-        )
-    return _OPTIMIZERS[optimizer]
-
-
-def accepts(factory: OptimizerFactory, name: str) -> bool:
-    """Whether `factory` can be called with the keyword argument `name`."""
-    parameters = inspect.signature(factory).parameters
-    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-def check_engine(engine: str) -> str:
-    """`engine` itself, or one clear error where it is unknown."""
-    if engine not in ("auto", "autograd", "fused"):
-        raise ValueError(f"`engine` must be one of auto, autograd, fused; got {engine!r}. Leave it at its default.")
-    return engine
-
-
-def _training_losses(
-    network: nn.Module, batches: Batches, opt: torch.optim.Optimizer | FlatOptimizer, loss: str | LossFunction
-) -> Tensor:
-    """The loss of every batch (already cast), on the CPU, each taken before the batch's step."""
-    function = loss_function(loss)
-    network.train()
-    losses = []
-    with torch.enable_grad():
-        for x, y in batches:
-            opt.zero_grad()
-            value = function(network(x), y)
-            _backward(value)
-            opt.step()
-            losses.append(value.detach())
-    return _stacked(losses)
-
-
-def _validation_losses(network: nn.Module, batches: Batches, loss: str | LossFunction) -> tuple[Tensor, list[int]]:
-    """The loss of every batch (already cast), on the CPU, and how many numbers its mean is over."""
-    function = loss_function(loss)
-    network.eval()
-    losses, sizes = [], []
-    with torch.no_grad():
-        for x, y in batches:
-            losses.append(function(network(x), y))
-            sizes.append(y.numel())
-    return _stacked(losses), sizes
-
-
-def _backward(value: Tensor) -> None:
-    """`value.backward()`, without the checks that it makes in Python, which take as long as a layer."""
-    if has_torch_function((value,)) or not value.is_floating_point():
-        value.backward()
-        return
-    # As `Tensor.backward` calls it: keep no graph, make none of the gradients, accumulate into every leaf.
-    torch.autograd.Variable._execution_engine.run_backward(
-        (value,), (torch.ones_like(value),), False, False, (), True, True
-    )
-
-
-def _stacked(losses: list[Tensor]) -> Tensor:
-    if not losses:
-        raise ValueError("`dl_train` and `dl_valid` must have at least one batch; got none. Pass a dataset with rows.")
-    return torch.stack(losses).cpu()
-
-
-def _mean_loss(losses: Tensor, loss: str | LossFunction) -> float:
-    return _r_mean((losses.sqrt() if loss == "mse" else losses).double().numpy())
+def _mean_loss(losses: Tensor, loss: Loss) -> float:
+    return _r_mean((losses.sqrt() if loss.rooted else losses).double().numpy())
 
 
 def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
@@ -282,19 +189,3 @@ def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     if np.isfinite(mean):
         mean += np.add.accumulate(wide - mean)[-1] / len(wide)
     return float(mean)
-
-
-def _first_parameter(network: nn.Module) -> Tensor:
-    parameter = next(network.parameters(), None)
-    if parameter is None:
-        raise ValueError(f"`network` must have parameters to train; got {network!r}. Pass a module with layers.")
-    return parameter
-
-
-_OPTIMIZERS: dict[str, OptimizerFactory] = {
-    "adamw": AdamW,
-    "adam": Adam,
-    "rmsprop": RMSprop,
-    "sgd": SGD,
-    "adagrad": partial(torch.optim.Adagrad, foreach=False),
-}

@@ -1,40 +1,67 @@
-"""The losses by name, and the checks that each asks of outputs and targets."""
+"""The losses: of each, one record of what training, its checks and its engines need to know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._C import _nn  # what torch.nn.functional calls, whose own checks take as long as the loss
+
+from pycompare.checks import one_of
+from pycompare.training.torch_private import MEAN, log_softmax_backward, nn_functions
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
+# From the outputs of one batch: the loss (its sum, for a pointwise one), and the gradient of its mean.
+BatchLoss = Callable[[Tensor], tuple[Tensor, Tensor]]
+aten = torch.ops.aten
 
 
-def check_loss(loss: str | LossFunction) -> str | LossFunction:
-    """`loss` itself, or one clear error where it is neither a known name nor a callable."""
-    loss_function(loss)
-    return loss
+@dataclass(frozen=True)
+class Loss:
+    """A loss, and what is to be known of it.
+
+    Attributes:
+        given: what the user named it by: a name, or a callable.
+        function: the mean over a batch, of outputs and targets, which refuses what does not fit together.
+        pointwise: of outputs, targets and `reduction`, where the loss is a mean over pairs of numbers.
+        batch: from a batch's targets what `Fused` calls; None where only autograd can train.
+        rooted: its root is reported, and beside it that of the whole validation set.
+        of_classes: targets may be indices of classes.
+    """
+
+    given: str | LossFunction
+    function: LossFunction
+    pointwise: Callable[..., Tensor] | None = None
+    batch: Callable[[Tensor], BatchLoss] | None = None
+    rooted: bool = False
+    of_classes: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to a worker as what the user named."""
+        return find_loss, (self.given,)
+
+    def fits(self, targets: Tensor, width: int) -> bool:
+        """Whether a network with `width` outputs can be trained on `targets` as they are."""
+        if not self.of_classes or _are_probabilities(targets, width):
+            return targets.shape == (len(targets), width) and (not self.of_classes or targets.is_floating_point())
+        return targets.numel() == len(targets) and bool(_known_classes(targets.reshape(-1), width).all())
+
+    def cast(self, targets: Tensor, width: int, dtype: torch.dtype) -> Tensor:
+        """`targets` as `batch` takes them: numbers of `dtype`, or indices of classes, shape (n,)."""
+        if self.of_classes and not _are_probabilities(targets, width):
+            return targets.reshape(-1).long()
+        return targets.to(dtype)
 
 
-def loss_function(loss: str | LossFunction) -> LossFunction:
-    """The callable that `loss`, a name or a callable itself, stands for; it refuses what would broadcast."""
-    if loss in _ELEMENTWISE or isinstance(loss, _ELEMENTWISE_MODULES):
-        return _same_shape(loss)
+def find_loss(loss: str | LossFunction) -> Loss:
+    """The loss that a name, or a callable (outputs, targets) -> scalar tensor, stands for."""
     if callable(loss):
-        return _scalar(loss)
-    if not isinstance(loss, str) or loss not in _LOSSES:
-        raise unknown_loss(loss, _LOSSES)
-    return _LOSSES[loss]
-
-
-def unknown_loss(loss: object, known: Iterable[str]) -> ValueError:
-    """The error for a loss that is none of the `known` names."""
-    return ValueError(
-        f"`loss` must be one of {', '.join(known)}; got {loss!r}."
-        " For another, pass a callable (outputs, targets) -> scalar tensor."
-    )
+        pointwise = loss in _POINTWISE or isinstance(loss, _POINTWISE_MODULES)
+        return Loss(loss, _same_shape(loss) if pointwise else _scalar(loss))
+    return LOSSES[one_of("loss", loss, LOSSES, OWN_LOSS)]
 
 
 def _same_shape(function: LossFunction) -> LossFunction:
@@ -73,7 +100,7 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
             f" targets {tuple(targets.shape)}. Change the network's last layer."
         )
     classes = targets.reshape(-1)
-    known = (classes >= 0) & (classes < outputs.shape[1]) & (classes == classes.floor())
+    known = _known_classes(classes, outputs.shape[1])
     if not known.all():
         raise ValueError(
             f"`targets` must be class indices from 0 to {outputs.shape[1] - 1}; got {classes[~known][0].item()!r}."
@@ -82,13 +109,76 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(outputs, classes.long())
 
 
-_ELEMENTWISE = (F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss)
-_ELEMENTWISE_MODULES = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss)
-_MEAN: Any = 1  # the number of reduction="mean", though the stubs ask for its name
-_LOSSES: dict[str, LossFunction] = {
-    "mse": _same_shape(lambda outputs, targets: _nn.mse_loss(outputs, targets, _MEAN)),
-    "l1": _same_shape(lambda outputs, targets: _nn.l1_loss(outputs, targets, _MEAN)),
-    "huber": _same_shape(lambda outputs, targets: _nn.huber_loss(outputs, targets, _MEAN)),
-    "smooth_l1": _same_shape(lambda outputs, targets: _nn.smooth_l1_loss(outputs, targets, _MEAN)),
-    "cross_entropy": _cross_entropy,
+def _are_probabilities(targets: Tensor, width: int) -> bool:
+    """Whether `targets`, for `width` classes, are a probability for each class rather than its index."""
+    return width > 1 and targets.shape[1:] == (width,)
+
+
+def _known_classes(classes: Tensor, width: int) -> Tensor:
+    return (classes >= 0) & (classes < width) & (classes == classes.floor())
+
+
+def _mse_batch(y: Tensor) -> BatchLoss:
+    scale = torch.tensor(2 / y.numel(), dtype=y.dtype)
+
+    def loss(out: Tensor) -> tuple[Tensor, Tensor]:
+        error = out - y
+        return (error * error).sum(), error.mul_(scale)
+
+    return loss
+
+
+def _l1_batch(y: Tensor) -> BatchLoss:
+    scale = torch.ones((), dtype=y.dtype) / y.numel()
+
+    def loss(out: Tensor) -> tuple[Tensor, Tensor]:
+        error = out - y
+        return error.abs().sum(), error.sgn_().mul_(scale)
+
+    return loss
+
+
+def _huber_batch(y: Tensor) -> BatchLoss:
+    one = torch.ones((), dtype=y.dtype)
+    return lambda out: (F.huber_loss(out, y, reduction="sum"), aten.huber_loss_backward.default(one, out, y, 1, 1.0))
+
+
+def _smooth_l1_batch(y: Tensor) -> BatchLoss:
+    one = torch.ones((), dtype=y.dtype)
+    return lambda out: (
+        F.smooth_l1_loss(out, y, reduction="sum"),
+        aten.smooth_l1_loss_backward.default(one, out, y, 1, 1.0),
+    )
+
+
+def _cross_entropy_batch(y: Tensor) -> BatchLoss:
+    """Of classes, shape (n,), or probabilities, shape (n, classes)."""
+
+    def loss(out: Tensor) -> tuple[Tensor, Tensor]:
+        logs, one = torch.log_softmax(out, 1), torch.ones((), dtype=out.dtype)
+        if y.is_floating_point():
+            value, grad = F.cross_entropy(out, y), -(one / len(y)) * y
+        else:
+            value, total = aten.nll_loss_forward.default(logs, y, None, 1, -100)
+            grad = aten.nll_loss_backward.default(one, logs, y, None, 1, -100, total)
+        return value, log_softmax_backward(grad, logs, 1, out.dtype)
+
+    return loss
+
+
+def _pointwise(name: str, function: Any, batch: Callable[[Tensor], BatchLoss], *, rooted: bool = False) -> Loss:
+    mean = getattr(nn_functions, f"{name}_loss")
+    checked = _same_shape(lambda outputs, targets: mean(outputs, targets, MEAN))
+    return Loss(name, checked, function, batch, rooted=rooted)
+
+
+OWN_LOSS = "For another, pass a callable (outputs, targets) -> scalar tensor."
+LOSSES = {
+    "mse": _pointwise("mse", F.mse_loss, _mse_batch, rooted=True),
+    "l1": _pointwise("l1", F.l1_loss, _l1_batch),
+    "huber": _pointwise("huber", F.huber_loss, _huber_batch),
+    "smooth_l1": _pointwise("smooth_l1", F.smooth_l1_loss, _smooth_l1_batch),
+    "cross_entropy": Loss("cross_entropy", _cross_entropy, batch=_cross_entropy_batch, of_classes=True),
 }
+_POINTWISE = tuple(loss.pointwise for loss in LOSSES.values() if loss.pointwise)
+_POINTWISE_MODULES = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss)

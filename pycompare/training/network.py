@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pycompare.checks import whole_number
+from pycompare.checks import one_of, whole_number
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -92,12 +93,20 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
         return tensor.uniform_(lower, upper).erfinv_().mul_(std * math.sqrt(2)).add_(mean).clamp_(a, b)
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put all modules of `network` into evaluation mode; after the scope each is in the mode in which it came."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
 def _activation(activation: str | Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     if callable(activation):
         return activation
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(
-            f"`activation` must be one of {', '.join(ACTIVATIONS)}; got {activation!r}."
-            " For another, pass a callable that makes the module."
-        )
-    return ACTIVATIONS[activation]
+    remedy = "For another, pass a callable that makes the module."
+    return ACTIVATIONS[one_of("activation", activation, ACTIVATIONS, remedy)]

@@ -10,27 +10,25 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pycompare.checks import number
+from pycompare.checks import number, one_of
+from pycompare.training.torch_private import add_param_group
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
 
-# PyTorch wraps this for torch.compile, and so imports torch._dynamo at the first call: a second that buys nothing here.
-_add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
-
-
-class _LibTorchOptimizer(torch.optim.Optimizer):
-    """The step that the three optimisers share: one `_update` per parameter that has a gradient."""
+class LibTorchOptimizer(torch.optim.Optimizer):
+    """The step that the optimisers here share: one `update` per parameter that has a gradient."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters with settings of its own, which are checked."""
-        _add_param_group(self, param_group)
+        add_param_group(self, param_group)
         self.param_groups[-1].update(check_optimizer_arguments(self.param_groups[-1]))
 
     @overload
@@ -53,14 +51,15 @@ class _LibTorchOptimizer(torch.optim.Optimizer):
                         raise RuntimeError(
                             f"{type(self).__name__} takes dense gradients only; use torch.optim.SparseAdam."
                         )
-                    self._update(parameter, parameter.grad, self.state[parameter], group)
+                    self.update(parameter, parameter.grad, self.state[parameter], group)
         return loss
 
-    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Take one step with `parameter`, in place; `state` is kept from step to step, `group` has the settings."""
         raise NotImplementedError
 
 
-class _AdamFamily(_LibTorchOptimizer):
+class _AdamFamily(LibTorchOptimizer):
     def __init__(
         self,
         params: Parameters,
@@ -119,7 +118,8 @@ class AdamW(_AdamFamily):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
-    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Take one step of AdamW."""
         if group["weight_decay"] != 0:
             parameter.mul_(_constant(1 - group["lr"] * group["weight_decay"], parameter))
         self._adam_step(parameter, grad, state, group)
@@ -131,13 +131,14 @@ class Adam(_AdamFamily):
     Mirrors `optim_ignite_adam` of R torch: same defaults, same bits. Source: Kingma and Ba (2015), arXiv 1412.6980.
     """
 
-    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Take one step of Adam."""
         if group["weight_decay"] != 0:
             grad = grad.add(parameter, alpha=group["weight_decay"])
         self._adam_step(parameter, grad, state, group)
 
 
-class RMSprop(_LibTorchOptimizer):
+class RMSprop(LibTorchOptimizer):
     """RMSprop, a the smoothing: s <- a s + (1 - a) g^2;  p <- p - lr g / (sqrt(s) + eps).
 
     Centered, sqrt(s - q^2) replaces sqrt(s), with q <- a q + (1 - a) g. With momentum, b <- momentum b + g / (...) and
@@ -166,17 +167,11 @@ class RMSprop(_LibTorchOptimizer):
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "alpha": alpha,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "centered": centered,
-        }
-        super().__init__(params, defaults)
+        averages = {"alpha": alpha, "momentum": momentum, "centered": centered}
+        super().__init__(params, {"lr": lr, "eps": eps, "weight_decay": weight_decay} | averages)
 
-    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Take one step of RMSprop."""
         alpha = group["alpha"]
         if group["weight_decay"] != 0:
             grad = grad.add(parameter, alpha=group["weight_decay"])
@@ -200,7 +195,7 @@ class RMSprop(_LibTorchOptimizer):
             parameter.addcdiv_(grad, average, value=-group["lr"])
 
 
-class SGD(_LibTorchOptimizer):
+class SGD(LibTorchOptimizer):
     """Stochastic gradient descent, b the momentum buffer, which starts as the first gradient:
 
         g <- g + wd p;  b <- momentum b + (1 - dampening) g;  p <- p - lr b
@@ -230,17 +225,11 @@ class SGD(_LibTorchOptimizer):
         nesterov: bool = False,
         maximize: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        buffer = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov}
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "maximize": maximize} | buffer)
 
-    def _update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Take one step of SGD."""
         momentum = group["momentum"]
         if group["maximize"]:
             grad = -grad
@@ -254,6 +243,36 @@ class SGD(_LibTorchOptimizer):
                 buffer = state["momentum_buffer"] = grad.clone()
             grad = grad.add(buffer, alpha=momentum) if group["nesterov"] else buffer
         parameter.add_(grad, alpha=-group["lr"])
+
+
+def make_optimizer(
+    network: nn.Module, optimizer: str | OptimizerFactory, arguments: dict[str, Any]
+) -> torch.optim.Optimizer:
+    """The optimiser of `network`'s parameters that `train_valid` describes, its arguments checked."""
+    factory = optimizer_factory(optimizer)
+    unknown = [name for name in arguments if not accepts(factory, name)]
+    if unknown:
+        raise TypeError(
+            f"`{unknown[0]}` must be an argument of the optimizer; {optimizer!r} does not take it."
+            f" It takes {', '.join(list(inspect.signature(factory).parameters)[1:]) or 'none'}."
+        )
+    opt = factory(network.parameters(), **check_optimizer_arguments(arguments))
+    if not isinstance(opt, torch.optim.Optimizer):
+        raise TypeError(f"`optimizer` must make a torch.optim.Optimizer; got {opt!r}. Return one from the callable.")
+    return opt
+
+
+def optimizer_factory(optimizer: str | OptimizerFactory) -> OptimizerFactory:
+    """The callable that `optimizer`, a name or a factory itself, stands for."""
+    if callable(optimizer):
+        return optimizer
+    return OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS, "For another, pass a callable as torch.optim.NAdam.")]
+
+
+def accepts(factory: OptimizerFactory, name: str) -> bool:
+    """Whether `factory` can be called with the keyword argument `name`."""
+    parameters = inspect.signature(factory).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def check_optimizer_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -297,3 +316,12 @@ def _constant(value: float, like: Tensor) -> float | Tensor:
 @lru_cache(maxsize=64)
 def _scalar(value: float, dtype: torch.dtype) -> Tensor:
     return torch.tensor(value, dtype=dtype, device="cpu")
+
+
+OPTIMIZERS: dict[str, OptimizerFactory] = {
+    "adamw": AdamW,
+    "adam": Adam,
+    "rmsprop": RMSprop,
+    "sgd": SGD,
+    "adagrad": partial(torch.optim.Adagrad, foreach=False),
+}

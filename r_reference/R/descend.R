@@ -11,8 +11,9 @@ descend <- function(loss = "mse", x, y, lr = 0.1, epochs = 100, start = c(6, -3)
       '`loss` must be "mse", "l1", "smooth_l1" or "huber"; got "', loss, '". Choose one of them.'
     )
   )
-  x <- torch_tensor(matrix(x), dtype = torch_float())
-  y <- torch_tensor(matrix(y), dtype = torch_float())
+  # Not `torch_tensor(matrix(x))`: its strides are (1, n), and BLAS then sums in another order.
+  x <- torch_tensor(x, dtype = torch_float())$unsqueeze(2)
+  y <- torch_tensor(y, dtype = torch_float())$unsqueeze(2)
   line <- nn_linear(1, 1)
   nn_init_constant_(line$weight, start[1])
   nn_init_constant_(line$bias, start[2])

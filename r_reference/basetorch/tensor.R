@@ -51,9 +51,23 @@ set_value <- function(self, value) {
   invisible(self)
 }
 
+#' A vector as the one column (`dim` 2) or the one row (`dim` 1) of a matrix: a copy, where torch's is
+#' a view.
+unsqueeze <- function(self, dim) {
+  value <- self[["value"]]
+  shape <- shape_of(value)
+  if (length(shape) != 1) {
+    stop("`unsqueeze()` of basetorch must have a vector; got ", paste(shape, collapse = " x "), ".")
+  }
+  if (!isTRUE(dim %in% 1:2)) stop("`dim` must be 1 or 2 for a vector; got ", deparse1(dim), ".")
+  shape <- if (dim == 2) c(shape, 1) else c(1, shape)
+  record(array(value, shape), list(self), function(g) list(fill_like(value, g)))
+}
+
 tensor_methods <- list(
   item = function(self) self[["value"]][[1]],
   detach = function(self) new_tensor(self[["value"]]),
+  unsqueeze = function(self, dim) unsqueeze(self, dim),
   backward = function(self) backward(self),
   zero_ = function(self) set_value(self, fill_like(self[["value"]], 0)),
   add_ = function(self, other) set_value(self, self[["value"]] + value_of(other)),

@@ -82,6 +82,23 @@ test_that("the gradients of the course network are those of finite differences",
   )
 })
 
+test_that("unsqueeze makes a vector a column or a row, with the gradient of finite differences", {
+  numbers <- c(0.4, -1.2, 2.5)
+  shapes <- list(c(1L, 3L), c(3L, 1L))
+  for (dim in 1:2) {
+    x <- torch_tensor(numbers, requires_grad = TRUE)
+    expect_identical(as_array(x$unsqueeze(dim)), array(numbers, shapes[[dim]]))
+    layer <- nn_linear(shapes[[dim]][2], 2)
+    expect_gradients(function() total(layer((x * x)$unsqueeze(dim))^2), x, layer$weight)
+  }
+  x <- torch_tensor(numbers)
+  expect_false(x$unsqueeze(2)$requires_grad)
+  for (dim in list(0, 3, -1, 1.5, NA, NULL, 1:2)) {
+    expect_error(x$unsqueeze(dim), "`dim` must be 1 or 2 for a vector; got")
+  }
+  expect_error(x$unsqueeze(2)$unsqueeze(1), "must have a vector; got 3 x 1")
+})
+
 test_that("a tensor used twice collects both gradients, and gradients add up until zeroed", {
   x <- torch_tensor(3, requires_grad = TRUE)
   (x * x + x)$backward()

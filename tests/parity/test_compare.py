@@ -128,8 +128,8 @@ def test_identical_trajectories():
     report = compare_trajectories(path, path.copy(), on="step")
     report.assert_within()
     assert report.identical
-    assert report.summary["rows"].tolist() == [40, 40]
-    assert report.summary["first_difference"].tolist() == ["", ""]
+    assert report.summary()["rows"].tolist() == [40, 40]
+    assert report.summary()["first_difference"].tolist() == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_identical_trajectories():
 def test_planted_errors_are_found_where_they_start(planted, step):
     report = compare_trajectories(PATH, planted, on="step")
     assert not report.identical
-    assert report.summary.set_index("column").loc["y", "first_difference"] == f"step={step}"
+    assert report.summary().set_index("column").loc["y", "first_difference"] == f"step={step}"
     with pytest.raises(AssertionError, match=f"first at step={step}:"):
         report.assert_within()
 
@@ -172,7 +172,7 @@ def test_the_first_difference_is_the_earliest_row():
 def test_summary_holds_the_largest_distances():
     left = pd.DataFrame({"step": [1, 2, 3], "x": [1.0, 4.0, 0.0]})
     right = pd.DataFrame({"step": [1, 2, 3], "x": [1.0, 5.0, TINY]})
-    (row,) = compare_trajectories(left, right, on="step").summary.to_dict("records")
+    (row,) = compare_trajectories(left, right, on="step").summary().to_dict("records")
     expected = {"rows": 3, "identical": False, "ulps": 2.0**50, "absolute": 1.0, "relative": 1.0}
     assert row == {"column": "x", "first_difference": "step=2"} | expected
 

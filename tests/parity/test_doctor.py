@@ -9,9 +9,9 @@ import torch
 from typer.testing import CliRunner
 
 from pycompare.cli import app
-from pycompare.parity import RUnavailable, doctor, mkl_lane
+from pycompare.parity import RUnavailable, doctor, mkl_kernels
 
-NAMES = ["Python", "pycompare", "torch", "MKL lane", "rpy2", "R", "R torch", "mlbench", "ggplot2", "jsonlite"]
+NAMES = ["Python", "pycompare", "torch", "MKL kernels", "rpy2", "R", "R torch", "mlbench", "ggplot2", "jsonlite"]
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ def _no_r(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_with_r_the_versions_are_those_in_use() -> None:
     rows = doctor.diagnose().set_index("name")
     assert rows.index.tolist() == [*NAMES, "testthat", "RSession"]
-    assert rows.loc[["Python", "torch", "MKL lane"], "version"].tolist() == [
+    assert rows.loc[["Python", "torch", "MKL kernels"], "version"].tolist() == [
         platform.python_version(),
         torch.__version__,
-        mkl_lane(),
+        mkl_kernels(),
     ]
     assert rows.loc["R", "version"].count(".") == 2
     assert rows.loc["RSession"].tolist() == ["starts", ""]

@@ -6,22 +6,22 @@ import sys
 
 import pytest
 
-from pycompare.parity import mkl_lane
+from pycompare.parity import mkl_kernels
 from pycompare.parity.kernels import _digest
 
-PRINT_LANE = "from pycompare.parity import mkl_lane; print(mkl_lane())"
+PRINT_KERNELS = "from pycompare.parity import mkl_kernels; print(mkl_kernels())"
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
-def test_the_lane_does_not_depend_on_threads(threads: str) -> None:
+def test_the_kernels_do_not_depend_on_threads(threads: str) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": threads}
     printed = subprocess.run(
-        [sys.executable, "-c", PRINT_LANE], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PRINT_KERNELS], env=environment, capture_output=True, text=True, check=True
     )
-    assert printed.stdout.strip() == mkl_lane()
+    assert printed.stdout.strip() == mkl_kernels()
 
 
 def test_another_branch_has_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _digest() == _digest()
     monkeypatch.setattr("pycompare.parity.kernels._digest", lambda: "another")
-    assert mkl_lane() == "other"
+    assert mkl_kernels() == "other"

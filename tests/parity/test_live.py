@@ -15,7 +15,9 @@ from pycompare.labs.landscape import descend, loss_map
 from pycompare.parity import Budget, RSession, compare_trajectories
 from pycompare.parity.session import reference_folder
 from pycompare.parity.suite import IN_DOUBLE, LIVE_ONLY, TABLES, Table, live_result, source_exercises
-from pycompare.parity.tables import MAP_LOSSES, ROSENBROCK_RUNS, SGD_SETTINGS, random_numbers, toy_points
+from pycompare.parity.tables.descents import MAP_LOSSES, ROSENBROCK_RUNS, SGD_SETTINGS
+from pycompare.parity.tables.draws import random_numbers
+from pycompare.parity.tables.recorded import toy_points
 from pycompare.plots import loss_limits
 
 pytestmark = pytest.mark.r

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from pycompare import AdamW, Split, compare_configs, course_data, optimize_rosenbrock
-from pycompare.parity import Budget, compare_trajectories, tables
+from pycompare.parity import Budget, compare_trajectories
 from pycompare.parity.suite import IN_DOUBLE, SAME_BITS, TABLES
+from pycompare.parity.tables import course, descents, draws
 
 FIRST_STEPS, SWEEPS = (
     table for name in ("course_first_steps", "course_sweeps") for table in TABLES if table.name == name
@@ -87,9 +88,9 @@ def begins_at(place: str, ours: pd.DataFrame, planted: pd.DataFrame, on: tuple[s
 def test_faults_of_the_optimizer_in_the_parameters(
     mutant: type[AdamW], step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = tables.course_first_steps(dtype=torch.float64)
-    monkeypatch.setattr(tables, "AdamW", mutant)
-    planted = tables.course_first_steps(dtype=torch.float64)
+    ours = course.course_first_steps(dtype=torch.float64)
+    monkeypatch.setattr(course, "AdamW", mutant)
+    planted = course.course_first_steps(dtype=torch.float64)
     begins_at(f"step={step}", ours, planted, FIRST_STEPS.on, FIRST_STEPS.stand_in)
 
 
@@ -130,7 +131,7 @@ def test_data_off_by_one_row(part: str, budget: Budget) -> None:
 
 
 def test_drawn_data_off_by_one_row() -> None:
-    ours = tables.spirals_table().reset_index(names="row")
+    ours = draws.spirals_table().reset_index(names="row")
     planted = ours.assign(x2=ours["x2"].shift(-1, fill_value=0.0))
     begins_at("row=0", ours, planted, ("row",), SAME_BITS)
 
@@ -138,7 +139,7 @@ def test_drawn_data_off_by_one_row() -> None:
 def test_r_s_rounding_of_left_scalars_in_rosenbrock() -> None:
     """In R torch's double, lr and 1 - beta are rounded to float32: not what the stand-in computes."""
     in_double, as_r_torch = (
-        tables.rosenbrock_runs(20, dtype).query("dtype == 'double'") for dtype in (torch.float64, torch.float32)
+        descents.rosenbrock_runs(20, dtype).query("dtype == 'double'") for dtype in (torch.float64, torch.float32)
     )
     begins_at("step=1", in_double, as_r_torch, ("dtype", "lr", "beta", "step"), SAME_BITS)
 

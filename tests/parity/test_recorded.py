@@ -10,7 +10,7 @@ import torch
 
 from pycompare import spirals_data
 from pycompare.parity.suite import SAME_BITS, TABLES, Table
-from tests.conftest import LANE, RECORDED, recorded
+from tests.conftest import KERNELS, RECORDED, recorded
 
 
 def test_every_recorded_file_is_what_the_manifest_says() -> None:
@@ -26,9 +26,9 @@ def test_every_recorded_file_is_a_table_or_an_input() -> None:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_table(table: Table) -> None:
     ours, theirs = table.ours(), recorded(f"{table.name}.csv")
-    table.compare(ours, theirs, SAME_BITS if LANE == "recorded" else table.kernels).assert_within()
+    table.compare(ours, theirs, SAME_BITS if KERNELS == "recorded" else table.kernels).assert_within()
     assert list(ours) == list(theirs)
-    if LANE == "recorded":
+    if KERNELS == "recorded":
         numbers = theirs.select_dtypes("number").columns
         assert np.array_equal(ours[numbers], theirs[numbers], equal_nan=True)
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def test_the_recordings_are_held_in_the_other_lane() -> None:
+def test_the_recordings_are_held_with_other_kernels() -> None:
     command = [
         sys.executable,
         "-m",
@@ -28,6 +28,6 @@ def test_the_recordings_are_held_in_the_other_lane() -> None:
         text=True,
         check=False,
     )
-    assert "lane: other" in result.stdout
+    assert "kernels: other" in result.stdout
     assert result.returncode == 0, result.stdout[-3000:]
     assert "skipped" not in result.stdout

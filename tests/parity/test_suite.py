@@ -14,8 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pycompare.cli import app
-from pycompare.parity import Budget, RUnavailable, suite, tables
+from pycompare.parity import Budget, RUnavailable, suite
 from pycompare.parity.session import reference_folder
+from pycompare.parity.tables import course
 from tests.conftest import RECORDED
 
 CHEAP = tuple(table for table in suite.TABLES if table.name in ("spirals_data", "one_cycle"))
@@ -45,7 +46,7 @@ def miss(difference: float, budget: Budget = suite.SAME_BITS) -> suite.Table:
     """The one-cycle table with one of our rates wrong by `difference`."""
 
     def ours() -> pd.DataFrame:
-        frame = tables.one_cycle()
+        frame = course.one_cycle()
         frame.loc[70, "lr"] += difference
         return frame
 
@@ -140,11 +141,11 @@ def test_a_miss_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
         (Budget(rtol=1e-9, why="t"), False, "MISSED rtol 1e-09"),
     ],
 )
-def test_in_the_other_lane_the_budget_counts(
+def test_with_other_kernels_the_budget_counts(
     budget: Budget, passed: bool, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(suite, "TABLES", (miss(1e-9, budget),))
-    monkeypatch.setattr(suite, "mkl_lane", lambda: "other")
+    monkeypatch.setattr(suite, "mkl_kernels", lambda: "other")
     (result,) = suite.run("recorded")
     assert result.passed is passed
     assert result.verdict.endswith(words)
@@ -196,7 +197,7 @@ def test_the_report_s_plots_say_r_and_pycompare() -> None:
 
 
 def test_a_missing_row_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = dataclasses.replace(miss(0.0), ours=lambda: tables.one_cycle().iloc[:-1])
+    table = dataclasses.replace(miss(0.0), ours=lambda: course.one_cycle().iloc[:-1])
     monkeypatch.setattr(suite, "TABLES", (table,))
     (result,) = suite.run("recorded")
     assert not result.passed

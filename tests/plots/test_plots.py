@@ -279,7 +279,7 @@ def test_paths_of_any_length_are_drawn(path: pd.DataFrame) -> None:
 
 
 def test_a_colour_scale_must_be_one_of_two() -> None:
-    with pytest.raises(ValueError, match="`colour` must be 'shared' or 'facet'; got 'rainbow'"):
+    with pytest.raises(ValueError, match="`colour` must be one of shared, facet; got 'rainbow'"):
         _plot(DOWN, colour="rainbow")
 
 

@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data import Dataset, Subset, TensorDataset
 
 from pycompare import MLP, AdamW, Split, compare_configs, torch_manual_seed, train_valid
-from pycompare.training.loop import optimizer_factory
+from pycompare.training.optim import optimizer_factory
 
 ACTIVATIONS: list[Callable[[], nn.Module]] = [
     nn.ReLU,
@@ -332,7 +332,7 @@ def test_engines_of_a_comparison_agree_and_can_be_refused() -> None:
 
 
 def test_auto_takes_the_fused_engine_where_it_applies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycompare.training.loop._Autograd.train", None)
+    monkeypatch.setattr("pycompare.training.engines.autograd.Autograd.train", None)
     train_valid(_chain(nn.ReLU()), DATA, DATA, 1, 16)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pycompare import SGD, Adam, AdamW, RMSprop, torch_manual_seed
-from pycompare.parity.tables import SGD_SETTINGS
+from pycompare.parity.tables.descents import SGD_SETTINGS
 
 Make = Callable[[Any], torch.optim.Optimizer]
 

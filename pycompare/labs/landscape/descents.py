@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from pycompare.checks import float_dtype, number, whole_number
+from pycompare.checks import number, whole_number
+from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label, value_label
 from pycompare.labs.landscape.neuron import (
     MAP_POINTS,
@@ -22,19 +20,22 @@ from pycompare.labs.landscape.neuron import (
     checked_points,
     loss_map,
 )
-from pycompare.training.loop import OptimizerFactory, accepts, make_optimizer, optimizer_factory
+from pycompare.results import PathsResult
+from pycompare.sweeps.vary import Numbers, is_several, named, vary
+from pycompare.threads import torch_threads
 from pycompare.training.losses import LossFunction
+from pycompare.training.optim import OptimizerFactory, accepts, make_optimizer, optimizer_factory
+from pycompare.training.options import checked_dtype
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 Range = tuple[float, float]
 _LR = 0.1
-_TUPLES = ("start", "betas")  # arguments whose one value is a pair: only a list of pairs is several
 
 
-@dataclass(frozen=True, eq=False)
-class Descents:
+@dataclass(frozen=True, eq=False, repr=False)
+class Descents(PathsResult):
     """Paths of a neuron's weight and bias over the map of its loss.
 
     Attributes:
@@ -47,12 +48,12 @@ class Descents:
         x, y: the points, each of shape (points,).
     """
 
-    data: pd.DataFrame
     losses: dict[str, str | LossFunction]
     overlay: str | None
     rows: str | None
     x: Tensor = field(repr=False)
     y: Tensor = field(repr=False)
+    _name: ClassVar[str] = "descents"
 
     def summary(self) -> pd.DataFrame:
         """One row a path: where it ends, with what loss, and at which epoch it diverged and left the default map.
@@ -114,30 +115,13 @@ class Descents:
         points = pd.DataFrame({"x": self.x.numpy(), "y": self.y.numpy()})
         return plot_fit(points, self.summary(), columns=self._columns(), rows=self.rows)
 
-    def animate(self, file: str | PathLike[str], *, fps: int = 15, progress: bool = True) -> Path:
-        """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
-        from pycompare.plots.film import animate_paths
-
+    def _film(self) -> dict[str, Any]:
         facets = [name for name in (self.rows, self._columns()) if name]
-        return animate_paths(
-            self.plot(), self.data, file, x="bias", y="weight", facets=facets, fps=fps, progress=progress
-        )
+        return {"paths": self.data, "x": "bias", "y": "weight", "facets": facets}
 
-    def save(self, folder: str | PathLike[str]) -> list[Path]:
-        """Write descents.csv and descents.png into `folder`, as `Comparison.save` does; return their paths."""
-        from pycompare.files import save_files
-
-        return save_files(folder, "descents", self.data, self.plot())
-
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         varied = " and ".join(name for name in (self.overlay, self.rows) if name) or "one setting"
-        losses = ", ".join(self.losses)
-        return f"Descents of {losses}, {varied}, {len(self.x)} points\n\n{self.summary().to_string(index=False)}"
-
-    def _repr_png_(self) -> bytes:
-        from pycompare.plots import png
-
-        return png(self.plot())
+        return f"Descents of {', '.join(self.losses)}, {varied}, {len(self.x)} points"
 
     def _columns(self) -> str | None:
         return "loss_fn" if len(self.losses) > 1 else None
@@ -155,13 +139,14 @@ def descend(
     epochs: int = 100,
     start: Range = (6.0, -3.0),
     optimizer: str | OptimizerFactory = "sgd",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | str = torch.float32,
+    threads: int | None = 1,
     **optimizer_arguments: Any,
 ) -> Descents:
     """Fit y = weight x + bias by `epochs` steps of an optimizer, each on all points, and keep the path.
 
     Arguments:
-        loss, x, y, dtype: as in `loss_map`.
+        loss, x, y, dtype, threads: as in `loss_map`.
         lr: learning rate, 0 or more.
         epochs: 1 or more.
         start: the first (weight, bias).
@@ -184,21 +169,22 @@ def descend(
     """
     settings = {"loss": loss, "lr": lr, "start": start, "optimizer": optimizer} | optimizer_arguments
     for name, value in settings.items():
-        if _is_several(name, value):
+        if is_several(name, value):
             raise TypeError(f"`{name}` must be one value; got {value!r}. Use compare_descents() to compare several.")
-    return compare_descents(x=x, y=y, epochs=epochs, dtype=dtype, **settings)
+    return compare_descents(x=x, y=y, epochs=epochs, dtype=dtype, threads=threads, **settings)
 
 
 def compare_descents(
-    loss: Any = "mse",
+    loss: str | LossFunction | Sequence[str | LossFunction] = "mse",
     x: Any = None,
     y: Any = None,
     *,
-    lr: Any = _LR,
+    lr: Numbers = _LR,
     epochs: int = 100,
-    start: Any = (6.0, -3.0),
-    optimizer: Any = "sgd",
-    dtype: torch.dtype = torch.float32,
+    start: Range | list[Range] = (6.0, -3.0),
+    optimizer: str | OptimizerFactory | Sequence[str | OptimizerFactory] = "sgd",
+    dtype: torch.dtype | str = torch.float32,
+    threads: int | None = 1,
     **optimizer_arguments: Any,
 ) -> Descents:
     """Several paths over the same maps: every argument that is a list makes the comparison.
@@ -210,7 +196,7 @@ def compare_descents(
         loss, lr, start, optimizer, optimizer_arguments: as in `descend`, or lists of such values (start and betas: a
             list of pairs). At most two lists besides the losses. No two values of a list have one label, which is
             a function's name.
-        x, y, epochs, dtype: as in `descend`.
+        x, y, epochs, dtype, threads: as in `descend`.
 
     Returns:
         `Descents`, which can draw, animate, summarise and save itself.
@@ -222,27 +208,25 @@ def compare_descents(
         >>> compare_descents(["mse", "l1"], momentum=[0, 0.9], epochs=2).data.columns.tolist()
         ['loss_fn', 'momentum', 'config', 'epoch', 'weight', 'bias', 'loss']
     """
-    points = checked_points(x, y, float_dtype("dtype", dtype))
+    dtype = checked_dtype(dtype)
+    points = checked_points(x, y, dtype)
     epochs = whole_number("epochs", epochs, at_least=1)
-    settings = {"loss": loss, "lr": lr, "start": start, "optimizer": optimizer} | optimizer_arguments
-    varied = {name: _distinct(name, value) for name, value in settings.items() if _is_several(name, value)}
-    others = [name for name in varied if name != "loss"]
+    variation = vary({"loss": loss, "lr": lr, "start": start, "optimizer": optimizer} | optimizer_arguments)
+    others = [name for name in variation.varied if name != "loss"]
     if len(others) > 2:
-        names = ", ".join(f"`{name}`" for name in others)
-        raise ValueError(f"At most two arguments besides `loss` may be lists; got {names}. Fix one of them.")
+        raise ValueError(f"At most two arguments besides `loss` may be lists; got {named(others)}. Fix one of them.")
     overlay, rows = (*others, None, None)[:2]
-    choices = [dict(zip(varied, values, strict=True)) for values in itertools.product(*varied.values())]
-    starts = [_start(settings | choice, dtype) for choice in choices]  # every error comes before the first step
+    choices = list(variation.choices())
+    starts = [_start(variation.fixed | choice, dtype) for choice in choices]  # every error comes before the first step
     frames = []
-    for choice, start_of_path in zip(choices, starts, strict=True):
-        frame = _walk(*start_of_path, points, epochs)
-        columns = {_COLUMNS.get(name, name): _cell(value) for name, value in choice.items()}
-        if overlay:
-            columns["config"] = setting_label(overlay, choice[overlay])
-        for i, (name, value) in enumerate(columns.items()):
-            frame.insert(i, name, value)
-        frames.append(frame)
-    losses = {value_label(one): one for one in varied.get("loss", [loss])}
+    with torch_threads(threads):
+        for choice, start_of_path in zip(choices, starts, strict=True):
+            columns = {_COLUMNS.get(name, name): _cell(value) for name, value in choice.items()}
+            if overlay:
+                columns["config"] = setting_label(overlay, choice[overlay])
+            frame = _walk(*start_of_path, points, epochs)
+            frames.append(frame.assign(**columns)[[*columns, *frame]])
+    losses = {value_label(one): one for one in variation.varied.get("loss", [loss])}
     return Descents(pd.concat(frames, ignore_index=True), losses, overlay, rows, *points)
 
 
@@ -255,17 +239,18 @@ def _start(settings: dict[str, Any], dtype: torch.dtype) -> tuple[nn.Linear, tor
     if not isinstance(start, (tuple, list)) or len(start) != 2:
         raise TypeError(f"`start` must be a pair (weight, bias); got {start!r}. Pass e.g. (6, -3).")
     line = _line(number("start", start[0]), number("start", start[1]), dtype)
-    return line, make_optimizer(line, optimizer, arguments), checked_loss(loss)
+    return line, make_optimizer(line, optimizer, arguments), checked_loss(loss).function
 
 
 def _walk(
     line: nn.Linear, opt: torch.optim.Optimizer, loss: LossFunction, points: tuple[Tensor, Tensor], epochs: int
 ) -> pd.DataFrame:
     """Take the steps; the point and its loss before each of them and after the last."""
+    # Strides (1, 1): of (1, points), BLAS would sum the gradient of the weight in another order than R torch did.
     inputs, targets = (vector[:, None] for vector in points)
 
     def closure() -> Any:
-        line.zero_grad()  # the optimizer's own imports torch._dynamo, which takes a second
+        line.zero_grad()  # the optimizer's own imports a compiler, which takes a second
         value = loss(line(inputs), targets)
         value.backward()
         return value
@@ -280,45 +265,21 @@ def _walk(
 
 
 def _line(weight: float, bias: float, dtype: torch.dtype) -> nn.Linear:
-    """A 1 -> 1 layer that sums the gradient of its weight as LibTorch 2.8 does.
-
-    A 1 x 1 matrix is row-major and column-major at once. LibTorch 2.8 takes it for one, and computes the weight's
-    gradient as x^T g, PyTorch 2.13 for the other, as g^T x; the two sums round differently. A wider stride settles it.
-    """
-    line: nn.Linear = nn.utils.skip_init(nn.Linear, 1, 1, dtype=dtype, device="cpu")
-    line.weight = nn.Parameter(torch.empty_strided((1, 1), (2, 1), dtype=dtype, device="cpu").fill_(weight))
-    nn.init.constant_(line.bias, bias)
+    """A 1 -> 1 layer at this weight and bias, made without a random draw."""
+    line = nn.Linear(1, 1, device="meta")  # to_empty() and skip_init() import sympy, which takes 0.3 s
+    line.weight = nn.Parameter(torch.full((1, 1), weight, dtype=dtype, device="cpu"))
+    line.bias = nn.Parameter(torch.full((1,), bias, dtype=dtype, device="cpu"))
     return line
 
 
 def _end(path: pd.DataFrame, window: dict[str, Range]) -> dict[str, object]:
-    finite = np.isfinite(path["weight"]) & np.isfinite(path["bias"]) & np.isfinite(path["loss"])
+    finite = is_finite(path[["weight", "bias", "loss"]])
     inside = path["weight"].between(*window["weight"]) & path["bias"].between(*window["bias"])
     last = path[finite].iloc[-1] if finite.any() else path.iloc[0]
     return {name: last[name] for name in ("weight", "bias", "loss")} | {
-        "diverged_at": pd.NA if finite.all() else int(path["epoch"][~finite].iloc[0]),
-        "left_map_at": pd.NA if inside.all() else int(path["epoch"][~inside].iloc[0]),
+        "diverged_at": first_failure(path["epoch"], finite),
+        "left_map_at": first_failure(path["epoch"], inside),
     }
-
-
-def _is_several(name: str, value: Any) -> bool:
-    if name in _TUPLES:
-        return isinstance(value, list) and all(isinstance(one, (tuple, list)) for one in value)
-    return isinstance(value, (list, tuple, range, pd.Series, pd.Index)) or getattr(value, "ndim", 0) > 0
-
-
-def _distinct(name: str, values: Any) -> list[Any]:
-    """The values of a list, of which there is one at least, and no two with one label."""
-    if getattr(values, "ndim", 1) != 1:
-        raise ValueError(f"`{name}` must be one-dimensional; got {values!r}. Flatten it.")
-    listed = [value.item() if getattr(value, "ndim", None) == 0 else value for value in values]
-    labels = [value_label(value) for value in listed]
-    if not labels or len(set(labels)) < len(labels):
-        raise ValueError(
-            f"`{name}` must hold distinct values, at least one; got {listed!r}. Drop the duplicate, or give functions"
-            " names of their own."
-        )
-    return listed
 
 
 def _around(starts: pd.Series[float]) -> Range:

@@ -8,23 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from pycompare.checks import float_dtype, number, whole_number
-from pycompare.training.losses import LossFunction, loss_function, unknown_loss
+from pycompare.checks import number, one_of, whole_number
+from pycompare.threads import torch_threads
+from pycompare.training.losses import LOSSES, OWN_LOSS, Loss, LossFunction, find_loss
+from pycompare.training.options import checked_dtype
 
 MAP_RANGE = (-5.0, 8.0)
 MAP_POINTS = 101
-# In numbers: a block of lines over all points stays in the processor's cache. From 2^15 points on it is one line, since
-# PyTorch then splits the sum over a single line's points among its threads, which moves the last bit.
-_BLOCK = 2**16 - 1
-_LOSSES: dict[str, Callable[..., Tensor]] = {
-    "mse": F.mse_loss,
-    "l1": F.l1_loss,
-    "huber": F.huber_loss,
-    "smooth_l1": F.smooth_l1_loss,
-}
+_BLOCK = 2**16  # in numbers: a block of lines over all points stays in the processor's cache
 FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
@@ -55,7 +48,8 @@ def loss_map(
     bias: tuple[float, float] = MAP_RANGE,
     n: int = MAP_POINTS,
     *,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | str = torch.float32,
+    threads: int | None = 1,
 ) -> pd.DataFrame:
     """The loss of the lines y = weight x + bias on a grid of n x n weights and biases.
 
@@ -65,7 +59,8 @@ def loss_map(
         x, y: the points, as many of each; `toy_problem()` unless given.
         weight, bias: (lowest, highest) of the grid.
         n: points of the grid in each direction, 2 or more.
-        dtype: torch.float32, as R torch, or torch.float64.
+        dtype: "float32", as R torch, or "float64".
+        threads: of torch, as in `train_valid`.
 
     Returns:
         Columns weight, bias, loss; n^2 rows, all biases of the lowest weight first. The losses have the bits that the
@@ -82,13 +77,13 @@ def loss_map(
         0    -5.0  -5.0  6.999237
         1    -5.0   1.5  3.874653
     """
-    inputs, targets = checked_points(x, y, float_dtype("dtype", dtype))
-    losses_of = _losses_of(loss, targets)
+    inputs, targets = checked_points(x, y, checked_dtype(dtype))
+    losses_of = _losses_of(checked_loss(loss), targets)
     n = whole_number("n", n, at_least=2)
     weights, biases = (_grid(name, bounds, n) for name, bounds in (("weight", weight), ("bias", bias)))
     rows = max(1, _BLOCK // (n * len(inputs)))
     columns = max(1, min(n, _BLOCK // len(inputs)))
-    with torch.no_grad():
+    with torch_threads(threads), torch.no_grad():
         row_blocks, column_blocks = (
             torch.from_numpy(values).to(inputs.dtype).split(size)
             for values, size in ((weights, rows), (biases, columns))
@@ -101,13 +96,11 @@ def loss_map(
     return pd.DataFrame({"weight": np.repeat(weights, n), "bias": np.tile(biases, n), "loss": losses.ravel()})
 
 
-def checked_loss(loss: str | LossFunction) -> LossFunction:
-    """The callable that `loss`, a name or a callable itself, stands for."""
-    if callable(loss):
-        return loss_function(loss)
-    if not isinstance(loss, str) or loss not in _LOSSES:
-        raise unknown_loss(loss, _LOSSES)
-    return _LOSSES[loss]
+def checked_loss(loss: str | LossFunction) -> Loss:
+    """The loss that a name, or a callable, stands for: one of numbers, not of classes."""
+    if not callable(loss):
+        one_of("loss", loss, [name for name, known in LOSSES.items() if known.pointwise], OWN_LOSS)
+    return find_loss(loss)
 
 
 def checked_points(x: Any, y: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -133,13 +126,13 @@ def checked_range(name: str, bounds: Any) -> tuple[float, float]:
     return low, high
 
 
-def _losses_of(loss: str | LossFunction, targets: Tensor) -> Callable[[Tensor], Tensor]:
+def _losses_of(loss: Loss, targets: Tensor) -> Callable[[Tensor], Tensor]:
     """A function of outputs, shape (weights, biases, points), that gives the losses, shape (weights, biases)."""
-    function = checked_loss(loss)
-    if not callable(loss):
-        return lambda outputs: function(outputs, targets.expand_as(outputs), reduction="none").mean(-1)  # type: ignore[call-arg]
+    if loss.pointwise:
+        pointwise = loss.pointwise
+        return lambda outputs: pointwise(outputs, targets.expand_as(outputs), reduction="none").mean(-1)
     column = targets[:, None]
-    mapped = torch.func.vmap(lambda outputs: function(outputs[:, None], column))
+    mapped = torch.func.vmap(lambda outputs: loss.function(outputs[:, None], column))
     return lambda outputs: mapped(outputs.flatten(0, 1)).view(outputs.shape[:2])
 
 

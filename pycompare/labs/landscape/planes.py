@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,21 +15,32 @@ from torch.utils.data import Dataset, TensorDataset
 
 from pycompare.checks import whole_number
 from pycompare.data.split import Split
+from pycompare.labs.landscape.directions import (
+    SEED,
+    Directions,
+    Vectors,
+    as_numbers,
+    check_directions,
+    directions_through,
+    finite_rows,
+    parameter_vector,
+)
 from pycompare.labs.landscape.neuron import checked_range
-from pycompare.seeding import torch_manual_seed
+from pycompare.results import PathsResult
+from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches, cast_dataset, split_batches
-from pycompare.training.losses import LossFunction, check_loss, loss_function
+from pycompare.training.losses import LossFunction, find_loss
+from pycompare.training.network import evaluating
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-Vectors = np.ndarray[Any, np.dtype[np.float64]]
 _BATCH_SIZE = 4096
 _MARGIN = 0.15  # of a path's extent, shown around it
 
 
-@dataclass(frozen=True, eq=False)
-class Plane:
+@dataclass(frozen=True, eq=False, repr=False)
+class Plane(PathsResult):
     """The loss on the plane origin + a directions[0] + b directions[1] of a network's parameter space.
 
     Attributes:
@@ -45,16 +54,24 @@ class Plane:
         explained: for "pca" the share of all squared distances that each direction explains.
     """
 
-    data: pd.DataFrame
     paths: pd.DataFrame
     origin: Vectors = field(repr=False)
     directions: Vectors = field(repr=False)
     kind: str
     explained: tuple[float, float] | None
+    _name: ClassVar[str] = "plane"
+
+    def summary(self) -> pd.DataFrame:
+        """One row: lowest and highest finite loss on the map, where the lowest is, and how many paths there are."""
+        known = self.data[np.isfinite(self.data["loss"])].sort_values("loss", kind="stable")
+        lowest, highest = (known.reindex(known.index[[i]]).iloc[0] if len(known) else {} for i in (0, -1))
+        row = {"lowest_loss": lowest.get("loss"), "a": lowest.get("a"), "b": lowest.get("b")}
+        row |= {"highest_loss": highest.get("loss"), "paths": self.paths["config"].nunique()}
+        return pd.DataFrame([row])
 
     def project(self, parameters: Vectors) -> Vectors:
         """The (a, b) of the points of the plane nearest to `parameters`: shape (..., parameters) to (..., 2)."""
-        return np.asarray((parameters - self.origin) @ np.linalg.pinv(self.directions))
+        return _project(parameters, self.origin, self.directions)
 
     def parameters(self, coordinates: Vectors) -> Vectors:
         """The parameters at `coordinates`: shape (..., 2) to (..., parameters)."""
@@ -71,29 +88,15 @@ class Plane:
         plot = plot_paths(self.data, self._labelled_paths(), x="a", y="b", colour=colour)
         return plot + labs(x=names[0], y=names[1])
 
-    def animate(self, file: str | PathLike[str], *, fps: int = 10, progress: bool = True) -> Path:
-        """Write the paths, epoch by epoch, as a GIF or MP4; arguments and errors as in `animate_paths`."""
-        from pycompare.plots.film import animate_paths
-
+    def _film(self) -> dict[str, Any]:
         if self.paths.empty:
             raise ValueError("`trajectories` must be given to plane() for an animation; got none. Pass some.")
-        return animate_paths(self.plot(), self._labelled_paths(), file, x="a", y="b", fps=fps, progress=progress)
+        return {"paths": self._labelled_paths(), "x": "a", "y": "b"}
 
-    def save(self, folder: str | PathLike[str]) -> list[Path]:
-        """Write plane.csv (`data`) and plane.png into `folder`, as `Comparison.save` does; return their paths."""
-        from pycompare.files import save_files
-
-        return save_files(folder, "plane", self.data, self.plot())
-
-    def __repr__(self) -> str:
-        low, high = self.data["loss"].min(), self.data["loss"].max()
+    def _title(self) -> str:
         shares = "" if self.explained is None else f", explaining {self.explained[0]:.1%} and {self.explained[1]:.1%}"
+        low, high = self.data["loss"].min(), self.data["loss"].max()
         return f"Plane of {self.origin.size} parameters, directions {self.kind}{shares}: loss {low:g} to {high:g}"
-
-    def _repr_png_(self) -> bytes:
-        from pycompare.plots import png
-
-        return png(self.plot())
 
     def _labelled_paths(self) -> pd.DataFrame:
         shares = self.paths["explained"].map("{:.0%} in plane".format).where(self.paths["explained"].notna(), "no path")
@@ -110,8 +113,9 @@ def plane(
     a: tuple[float, float] | None = None,
     b: tuple[float, float] | None = None,
     n: int = 41,
-    seed: int = 123,
+    seed: int = SEED,
     batch_size: int = _BATCH_SIZE,
+    threads: int | None = 1,
 ) -> Plane:
     """The loss of `network`, which is left as it was, on a plane through its parameters.
 
@@ -134,6 +138,7 @@ def plane(
         n: points of the grid in each direction, 2 or more.
         seed: of the random directions.
         batch_size: rows evaluated at a time.
+        threads: of torch, as in `train_valid`.
 
     Returns:
         A `Plane`; its `data` has columns a, b, loss and n^2 rows.
@@ -144,35 +149,38 @@ def plane(
     Source: Li, Xu, Taylor, Studer and Goldstein (2018), "Visualizing the Loss Landscape of Neural Nets".
     """
     n = whole_number("n", n, at_least=2)
-    measured = _Loss(network, data, check_loss(loss), whole_number("batch_size", batch_size, at_least=1))
-    paths = _checked_trajectories(trajectories, measured.origin.size)
-    explained = None
-    if isinstance(check_directions(directions), tuple):
-        kind, axes = "given", np.stack([_direction(one, measured.origin) for one in directions])
-        if np.linalg.matrix_rank(axes) < 2:
-            raise ValueError("`directions` must not lie on one line; got two that do. Pass others.")
-    elif directions == "pca":
-        kind, (axes, explained) = "pca", _principal_directions(paths, measured.origin)
-    else:
-        kind, axes = "filter", _filter_directions(network, seed)
-    made = Plane(pd.DataFrame(), pd.DataFrame(), measured.origin, axes, kind, explained)
-    frame = pd.concat([_path(made, measured, name, points) for name, points in paths.items()] or [_NO_PATHS])
-    default = (-0.5, 1.5) if kind == "given" else (-1.0, 1.0)
-    grid = measured.on_grid(
-        axes, *(_span(name, bounds, frame[name], default, n) for name, bounds in (("a", a), ("b", b)))
-    )
-    return replace(made, data=grid, paths=frame.reset_index(drop=True))
+    check_directions(directions)
+    with torch_threads(threads):
+        measured = NetworkLoss(network, data, loss, batch_size)
+        paths = _checked_trajectories(trajectories, measured.origin.size)
+        axes = directions_through(network, directions, paths, seed)
+        losses = {name: measured.along(points) for name, points in paths.items()}
+        return lay_plane(measured, axes, paths, losses, a, b, n)
 
 
-def network_loss(network: nn.Module, data: Any, loss: str | LossFunction) -> float:
-    """The loss of `network` as it is, in evaluation mode."""
-    return _Loss(network, data, loss, _BATCH_SIZE).here()
+def lay_plane(
+    measured: NetworkLoss,
+    directions: Directions,
+    paths: Mapping[str, Vectors],
+    losses: Mapping[str, Sequence[float]],
+    a: Any,
+    b: Any,
+    n: int,
+) -> Plane:
+    """The plane of these directions, with paths whose losses are known."""
+    origin, axes = measured.origin, directions.axes
+    frames = [_path(origin, axes, points).assign(config=name, loss=losses[name]) for name, points in paths.items()]
+    placed = pd.concat(frames or [_NO_PATHS], ignore_index=True)[list(_NO_PATHS)]
+    placed.loc[placed["a"].isna(), "loss"] = np.nan
+    default = (-0.5, 1.5) if directions.kind == "given" else (-1.0, 1.0)
+    spans = (_span(name, bounds, placed[name], default, n) for name, bounds in (("a", a), ("b", b)))
+    return Plane(measured.on_grid(axes, *spans), placed, origin, axes, directions.kind, directions.explained)
 
 
-class _Loss:
-    """The loss of a copy of `network`, at any parameters."""
+class NetworkLoss:
+    """The loss of a copy of `network` in evaluation mode, at any parameters."""
 
-    def __init__(self, network: nn.Module, data: Any, loss: str | LossFunction, batch_size: int) -> None:
+    def __init__(self, network: nn.Module, data: Any, loss: str | LossFunction, batch_size: int = _BATCH_SIZE) -> None:
         if not isinstance(network, nn.Module):
             raise TypeError(f"`network` must be a torch.nn.Module; got {network!r}. Pass one, such as MLP(4).")
         self._network = copy.deepcopy(network).eval()
@@ -180,9 +188,10 @@ class _Loss:
         if not self._parameters:
             raise ValueError(f"`network` must have parameters; got {network!r}. Pass a module with layers.")
         self._at_origin = [parameter.detach().clone() for parameter in self._parameters]
-        self._function = loss_function(loss)
+        self._function = find_loss(loss).function
         like = self._parameters[0]
         dataset = cast_dataset("data", _checked_dataset(data), like)
+        batch_size = whole_number("batch_size", batch_size, at_least=1)
         self._batches = list(cast_batches(split_batches(dataset, batch_size), like))
         if not all(part.isfinite().all() for batch in self._batches for part in batch):
             raise ValueError("`data` must be finite; got NaN or infinity. Drop such rows.")
@@ -198,20 +207,27 @@ class _Loss:
             for j in b:
                 for parameter, start, d in zip(self._parameters, row, second, strict=True):
                     torch.add(start, d, alpha=j, out=parameter)
-                losses.append(self.here())
+                losses.append(self._of(self._network))
         return pd.DataFrame({"a": np.repeat(a, len(b)), "b": np.tile(b, len(a)), "loss": losses})
 
     @torch.no_grad()
-    def at(self, vector: Vectors) -> float:
-        """The loss at the parameters `vector`."""
-        for parameter, values in zip(self._parameters, self._split(vector), strict=True):
-            parameter.copy_(values)
-        return self.here()
+    def along(self, points: Vectors) -> list[float]:
+        """The loss at each of the parameters `points` that are finite, and at the origin in place of the others."""
+        losses = []
+        for vector in _known(points, self.origin):
+            for parameter, values in zip(self._parameters, self._split(vector), strict=True):
+                parameter.copy_(values)
+            losses.append(self._of(self._network))
+        return losses
 
     @torch.no_grad()
-    def here(self) -> float:
-        """The loss at the parameters of the copy."""
-        values = [self._function(self._network(x), y).item() for x, y in self._batches]
+    def of(self, network: nn.Module) -> float:
+        """The loss of another network like this one, as it is, with its buffers; its modules' modes come back."""
+        with evaluating(network):
+            return self._of(network)
+
+    def _of(self, network: nn.Module) -> float:
+        values = [self._function(network(x), y).item() for x, y in self._batches]
         if len(values) == 1:
             return float(values[0])
         return float(np.average(values, weights=[len(y) for _, y in self._batches]))
@@ -221,86 +237,24 @@ class _Loss:
         return [part.view(like.shape).to(like) for part, like in zip(parts, self._parameters, strict=True)]
 
 
-def check_directions(directions: Any) -> Any:
-    """`directions` itself, or one clear error where it is none of the three kinds."""
-    if directions in ("filter", "pca") or (isinstance(directions, tuple) and len(directions) == 2):
-        return directions
-    raise ValueError(
-        f"`directions` must be 'filter', 'pca' or a pair; got {directions!r}. Pass two networks for a pair."
-    )
-
-
-def _filter_directions(network: nn.Module, seed: int) -> Vectors:
-    """Two random directions with the norms of the network's filters."""
-    with torch_manual_seed(seed):
-        return np.stack([np.concatenate(list(_filter_direction(network))) for _ in range(2)])
-
-
-def _filter_direction(network: nn.Module) -> Iterator[Vectors]:
-    normalising = [module for module in network.modules() if isinstance(module, _NORMALISATION)]
-    still = {id(parameter) for module in normalising for parameter in module.parameters()}
-    for parameter in network.parameters():
-        weights = parameter.detach().double().cpu()
-        random = torch.randn(weights.shape, dtype=torch.float64, device="cpu")
-        if weights.ndim < 2 or id(parameter) in still:
-            yield np.zeros(weights.numel())
-            continue
-        norms, lengths = (tensor.flatten(1).norm(dim=1) for tensor in (weights, random))
-        yield (random.flatten(1) * (norms / lengths)[:, None]).flatten().numpy()
-
-
-def _principal_directions(paths: Mapping[str, Vectors], origin: Vectors) -> tuple[Vectors, tuple[float, float]]:
-    """The first two right singular vectors of the displacements, and the shares of squared length they explain."""
-    points = np.concatenate([*paths.values(), np.empty((0, origin.size))])
-    displacements = points[_finite_rows(points)] - origin
-    if len(displacements) < 2 or origin.size < 2 or not displacements.any():
-        raise ValueError(
-            "`trajectories` must hold at least two finite points, not all of them the network's, for directions='pca';"
-            f" got {len(displacements)}. Record the parameters of a training."
-        )
-    _, lengths, vectors = np.linalg.svd(displacements, full_matrices=False)
-    vectors = vectors[:2] * np.sign(np.take_along_axis(vectors[:2], np.abs(vectors[:2]).argmax(axis=1)[:, None], 1))
-    shares = lengths[:2] ** 2 / (lengths**2).sum()
-    return vectors, (float(shares[0]), float(shares[1]))
-
-
-def _path(plane: Plane, measured: _Loss, name: str, points: Vectors) -> pd.DataFrame:
-    """One trajectory on the plane."""
-    finite = _finite_rows(points)
-    known = np.where(finite[:, None], points, plane.origin)
-    coordinates = plane.project(known)
-    distances, missed = (known - plane.origin) ** 2, (known - plane.parameters(coordinates)) ** 2
+def _path(origin: Vectors, axes: Vectors, points: Vectors) -> pd.DataFrame:
+    """One trajectory on the plane: epoch, a, b, explained."""
+    known = _known(points, origin)
+    coordinates = _project(known, origin, axes)
+    distances, missed = (known - origin) ** 2, (known - (origin + coordinates @ axes)) ** 2
     total = distances.sum()
     frame = pd.DataFrame(coordinates, columns=["a", "b"])
-    frame["loss"] = [measured.at(vector) for vector in known]
-    frame[~finite] = np.nan
-    frame.insert(0, "epoch", range(len(points)))
-    frame.insert(0, "config", name)
-    return frame.assign(explained=1 - missed.sum() / total if total > 0 else np.nan)
+    frame[~finite_rows(points)] = np.nan
+    return frame.assign(epoch=range(len(points)), explained=1 - missed.sum() / total if total > 0 else np.nan)
 
 
-def _direction(one: Any, origin: Vectors) -> Vectors:
-    if isinstance(one, nn.Module):
-        end = parameter_vector(one)
-        vector = end - origin if end.shape == origin.shape else end
-    else:
-        vector = _array("directions", one)
-    if vector.shape != origin.shape or not np.isfinite(vector).all() or not vector.any():
-        raise ValueError(
-            f"`directions` must hold networks of other parameters, or vectors of {origin.size} finite numbers, not all"
-            f" 0; got shape {vector.shape}. Pass modules like `network`."
-        )
-    return vector
+def _project(parameters: Vectors, origin: Vectors, axes: Vectors) -> Vectors:
+    return np.asarray((parameters - origin) @ np.linalg.pinv(axes))
 
 
-def _array(name: str, values: Any) -> Vectors:
-    """Numbers as float64: an array, a tensor, or a list of them."""
-    if isinstance(values, (list, tuple)) and values and isinstance(values[0], Tensor):
-        values = torch.stack(list(values))
-    try:
-        return np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, np.float64)
-    except (TypeError, ValueError) as cause:
-        raise TypeError(f"`{name}` must hold numbers, or networks; got {values!r}. Pass arrays.") from cause
+def _known(points: Vectors, origin: Vectors) -> Vectors:
+    """`points`, with the origin in place of those that are not finite."""
+    return np.where(finite_rows(points)[:, None], points, origin)
 
 
 def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
@@ -310,7 +264,7 @@ def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
         several = isinstance(trajectories, Sequence) and np.ndim(trajectories[0]) == 2
         listed = trajectories if several else [trajectories]
         trajectories = {f"path {i}": points for i, points in enumerate(listed, start=1)}
-    checked = {str(name): _array("trajectories", points) for name, points in trajectories.items()}
+    checked = {str(name): as_numbers("trajectories", points) for name, points in trajectories.items()}
     for name, points in checked.items():
         if points.ndim != 2 or points.shape[1] != size:
             raise ValueError(
@@ -346,15 +300,5 @@ def _span(name: str, bounds: Any, path: pd.Series[float], default: tuple[float, 
     return np.linspace(low - margin, high + margin, n)
 
 
-def _finite_rows(points: Vectors) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    return np.asarray(np.isfinite(points).all(axis=1))
-
-
-def parameter_vector(network: nn.Module) -> Vectors:
-    """All parameters, as `torch.nn.utils.parameters_to_vector` orders them."""
-    return np.concatenate([p.detach().double().cpu().flatten().numpy() for p in network.parameters()] or [np.empty(0)])
-
-
-_NORMALISATION = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _AXES = {"filter": "random direction", "pca": "principal direction", "given": "direction"}
 _NO_PATHS = pd.DataFrame({name: [] for name in ("config", "epoch", "a", "b", "loss", "explained")}, dtype=float)

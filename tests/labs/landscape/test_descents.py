@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from pycompare import Adam, AdamW, torch_manual_seed
 from pycompare.labs.landscape import Descents, compare_descents, descend, loss_map, toy_problem
 from pycompare.parity.suite import OTHER_KERNELS, SAME_BITS, TABLES
-from pycompare.parity.tables import SGD_SETTINGS
-from tests.conftest import LANE, recorded
+from pycompare.parity.tables.descents import SGD_SETTINGS
+from tests.conftest import KERNELS, recorded
 
 Make = Callable[..., torch.optim.Optimizer]
 LOSSES = {"mse": nn.MSELoss(), "l1": nn.L1Loss(), "huber": nn.HuberLoss(), "smooth_l1": nn.SmoothL1Loss()}
@@ -49,14 +49,18 @@ def _short(**arguments: Any) -> Descents:
 
 
 def _torch_s_path(
-    loss_fn: Callable[[Tensor, Tensor], Tensor], make: Make, epochs: int, dtype: torch.dtype
+    loss_fn: Callable[[Tensor, Tensor], Tensor],
+    make: Make,
+    epochs: int,
+    dtype: torch.dtype,
+    points: tuple[Tensor, Tensor] | None = None,
 ) -> list[list[float]]:
     """The article's loop, with a closure for the optimizers that want one: epoch, weight, bias, loss."""
     with torch_manual_seed(1):
         model = nn.Linear(1, 1, dtype=dtype)
     model.weight.data.fill_(6.0)
     model.bias.data.fill_(-3.0)
-    inputs, labels = (torch.from_numpy(values).to(dtype).reshape(-1, 1) for values in toy_problem())
+    inputs, labels = points or (torch.from_numpy(values).to(dtype).reshape(-1, 1) for values in toy_problem())
     optimizer = make(model.parameters())
 
     def closure() -> Tensor:
@@ -81,17 +85,33 @@ def test_the_recorded_paths(setting: str) -> None:
     assert theirs.loc[theirs["loss"].isna(), "epoch"].tolist() == [100] * 3, "R ends with a step, and does not look"
     assert ours["loss"].notna().all()
     ours["loss"] = ours["loss"].where(theirs["loss"].notna())
-    SGD_TOY.compare(ours, theirs, SAME_BITS if LANE == "recorded" else SGD_TOY.kernels).assert_within()
-    if LANE == "recorded":
+    SGD_TOY.compare(ours, theirs, SAME_BITS if KERNELS == "recorded" else SGD_TOY.kernels).assert_within()
+    if KERNELS == "recorded":
         numbers = ["epoch", "weight", "bias", "loss"]
         assert np.array_equal(ours[numbers], theirs[numbers], equal_nan=True)
+
+
+@pytest.mark.skipif(KERNELS != "recorded", reason="other kernels have other bits")
+@pytest.mark.parametrize(("strides", "differing"), [((1, 1), 0), ((1, 50), 807)])
+def test_a_plain_layer_has_the_recorded_bits_where_its_inputs_have_strides_1_1(
+    strides: tuple[int, int], differing: int
+) -> None:
+    points = torch.from_numpy(recorded("toy_xy.csv").to_numpy(np.float32)).T
+    inputs, targets = (torch.empty_strided((50, 1), strides).copy_(vector[:, None]) for vector in points)
+    others = 0
+    for (loss_fn, setting), theirs in recorded("sgd_toy.csv").groupby(["loss_fn", "setting"]):
+        make = partial(torch.optim.SGD, lr=0.1, **SGD_SETTINGS[setting])
+        ours = np.array(_torch_s_path(LOSSES[loss_fn], make, 100, torch.float32, (inputs, targets)))
+        numbers = theirs[["epoch", "weight", "bias", "loss"]]
+        others += ((numbers != ours) & numbers.notna()).any(axis=1).sum()
+    assert others == differing
 
 
 def test_every_digit_that_the_article_prints() -> None:
     losses = descend().data["loss"].tolist()
     lines = PRINTED.strip().splitlines()
     epochs = [*range(10), 97, 98, 99]
-    if LANE == "recorded":
+    if KERNELS == "recorded":
         assert [f"epoch {epoch}, loss {losses[epoch]}" for epoch in epochs] == lines
     printed = [float(line.split()[-1]) for line in lines]
     assert [losses[epoch] for epoch in epochs] == pytest.approx(printed, rel=OTHER_KERNELS.rtol)
@@ -119,7 +139,7 @@ def test_a_path_is_that_of_the_article_s_loop(
     ours = descend(loss, epochs=12, optimizer=optimizer, dtype=dtype, **arguments).data
     assert ours.columns.tolist() == ["epoch", "weight", "bias", "loss"]
     theirs = _torch_s_path(LOSSES[loss], make, 12, dtype)
-    np.testing.assert_allclose(ours, theirs, rtol=0 if LANE == "recorded" else OTHER_KERNELS.rtol)
+    np.testing.assert_allclose(ours, theirs, rtol=0 if KERNELS == "recorded" else OTHER_KERNELS.rtol)
 
 
 def test_an_optimizer_without_lr_is_called_without_it() -> None:
@@ -143,7 +163,7 @@ def test_a_loss_of_one_s_own_has_its_name() -> None:
     assert descents.data["loss_fn"].unique().tolist() == ["quartic", "HuberLoss"]
     ours = descents.data.query("loss_fn == 'quartic'").drop(columns="loss_fn")
     theirs = _torch_s_path(quartic, partial(torch.optim.SGD, lr=1e-4), 3, torch.float32)
-    np.testing.assert_allclose(ours, theirs, rtol=0 if LANE == "recorded" else OTHER_KERNELS.rtol)
+    np.testing.assert_allclose(ours, theirs, rtol=0 if KERNELS == "recorded" else OTHER_KERNELS.rtol)
 
 
 @pytest.mark.parametrize(
@@ -408,7 +428,7 @@ NESTEROV = "`nesterov` must be False without momentum or with dampening; got"
         ({"x": [1.0, 2.0], "y": [1.0]}, ValueError, "`x` and `y` must have the same length; got 2 and 1"),
         ({"x": [math.nan], "y": [1.0]}, ValueError, "`x` must be finite; got nan"),
         ({"x": [1.0]}, ValueError, "`x` and `y` must be given together"),
-        ({"dtype": torch.int32}, ValueError, "`dtype` must be torch.float32 or torch.float64; got torch.int32"),
+        ({"dtype": torch.int32}, ValueError, "`dtype` must be one of float32, float64; got 'int32'"),
     ],
 )
 @pytest.mark.parametrize("function", [descend, compare_descents])
@@ -440,14 +460,18 @@ def test_a_single_descent_takes_no_lists(arguments: dict[str, Any], error: type[
         (
             {"lr": [0.1, 0.2], "momentum": [0, 0.9], "dampening": [0, 0.1]},
             ValueError,
-            "At most two arguments besides `loss` may be lists; got `lr`, `momentum`, `dampening`",
+            "At most two arguments besides `loss` may be lists; got `lr`, `momentum` and `dampening`",
         ),
-        ({"momentum": [0.9, 0.9]}, ValueError, r"`momentum` must hold distinct values, .*; got \[0.9, 0.9\]"),
+        (
+            {"momentum": [0.9, 0.9]},
+            ValueError,
+            "`momentum` must hold distinct values; got `momentum = 0.9` more",
+        ),
         ({"momentum": [0, 0.0]}, ValueError, "`momentum` must hold distinct values"),
         ({"start": [(1, 2), (1.0, 2.0)]}, ValueError, "`start` must hold distinct values"),
         ({"loss": ["mse", "mse"]}, ValueError, "`loss` must hold distinct values"),
-        ({"momentum": []}, ValueError, r"`momentum` must hold distinct values, at least one; got \[\]"),
-        ({"loss": []}, ValueError, r"`loss` must hold distinct values, at least one; got \[\]"),
+        ({"momentum": []}, ValueError, r"`momentum` must be a one-dimensional list with at least one value; got \[\]"),
+        ({"loss": []}, ValueError, r"`loss` must be a one-dimensional list with at least one value; got \[\]"),
         ({"loss": [_no_work, "hinge"]}, ValueError, "`loss` must be one of mse, l1, huber, smooth_l1; got 'hinge'"),
         ({"optimizer": ["sgd", "lion"]}, ValueError, KNOWN),
         ({"momentum": [0.9, 0.0], "nesterov": [True]}, ValueError, NESTEROV + " momentum=0"),
@@ -464,7 +488,7 @@ def test_bad_lists(arguments: dict[str, Any], error: type[Exception], message: s
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda d: d.plot(colour="rainbow"), ValueError, "`colour` must be 'shared' or 'facet'; got 'rainbow'"),
+        (lambda d: d.plot(colour="rainbow"), ValueError, "`colour` must be one of shared, facet; got 'rainbow'"),
         (lambda d: d.plot(n=1), ValueError, "`n` must be at least 2; got 1"),
         (
             lambda d: d.maps(weight=(1, 0)),

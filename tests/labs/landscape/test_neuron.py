@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pycompare.labs.landscape import loss_map, toy_problem
+from pycompare.threads import torch_threads
 from tests.conftest import recorded
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -42,7 +43,7 @@ def _points(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(params=[1, 4])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Sums of more than 32768 numbers are split among the threads, which changes their bits."""
+    """Sums of more than 32768 numbers are split among the threads, which changes their bits; a map has those of one."""
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
@@ -66,7 +67,8 @@ def test_the_default_map_is_the_article_s(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_size_has_the_bits_of_the_loop(name: str, points: int, n: int, dtype: torch.dtype, threads: int) -> None:
     x, y = _points(points)
-    *_, losses = _article_s_map(LOSSES[name], x, y, n, dtype)
+    with torch_threads(1):
+        *_, losses = _article_s_map(LOSSES[name], x, y, n, dtype)
     assert loss_map(name, x, y, n=n, dtype=dtype)["loss"].tolist() == losses
     assert loss_map(LOSSES[name], x, y, n=n, dtype=dtype)["loss"].tolist() == losses
 
@@ -191,7 +193,7 @@ def test_other_points_are_around_the_same_parabola() -> None:
         ({"bias": (1, 1)}, ValueError, r"`bias` must go from a lower to a higher number; got \(1, 1\)"),
         ({"bias": 3}, TypeError, r"`bias` must be a pair \(lowest, highest\); got 3"),
         ({"weight": (0, math.nan)}, ValueError, "`weight` must be finite; got nan"),
-        ({"dtype": torch.float16}, ValueError, "`dtype` must be torch.float32 or torch.float64; got torch.float16"),
+        ({"dtype": torch.float16}, ValueError, "`dtype` must be one of float32, float64; got 'float16'"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -556,7 +556,7 @@ def test_bad_arguments(
 
 def test_a_bad_colour() -> None:
     network, data = _network("perceptron")
-    with pytest.raises(ValueError, match="`colour` must be 'shared' or 'facet'; got 'rainbow'"):
+    with pytest.raises(ValueError, match="`colour` must be one of shared, facet; got 'rainbow'"):
         plane(network, data, n=2).plot(colour="rainbow")
 
 

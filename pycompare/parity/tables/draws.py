@@ -1,0 +1,91 @@
+"""Random numbers: R's and torch's, and data and weights made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pycompare.data import mlbench
+from pycompare.data.rng import RRandom
+from pycompare.parity.tables.recorded import SEED
+from pycompare.seeding import torch_manual_seed
+from pycompare.threads import torch_threads
+from pycompare.training.network import trunc_normal_
+
+INITS: dict[str, Callable[[Tensor], Tensor]] = {
+    "xavier_uniform_": nn.init.xavier_uniform_,
+    "xavier_normal_": nn.init.xavier_normal_,
+    "kaiming_uniform_": nn.init.kaiming_uniform_,
+    "kaiming_normal_": nn.init.kaiming_normal_,
+    "normal_": nn.init.normal_,
+    "orthogonal_": nn.init.orthogonal_,
+    "trunc_normal_": trunc_normal_,
+}
+
+
+def inits() -> pd.DataFrame:
+    """A 20 x 10 tensor filled by each initialiser, row by row."""
+    frames = []
+    for name, fill in INITS.items():
+        with torch_threads(1), torch_manual_seed(SEED):
+            values = fill(torch.empty(20, 10)).flatten()
+        frames.append(pd.DataFrame({"init": name, "index": range(200), "value": doubles(values)}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def spirals_table() -> pd.DataFrame:
+    """The spirals in the order in which they were drawn, with 1 in `train` for the rows sampled for training."""
+    rng = RRandom(SEED)
+    x, classes = mlbench.spirals(1000, cycles=1.5, sd=0.05, rng=rng)
+    frame = pd.DataFrame({"x1": x[:, 0], "x2": x[:, 1], "class": classes, "train": 0})
+    frame.loc[rng.sample(1000, 700) - 1, "train"] = 1
+    return frame
+
+
+def torch_random() -> pd.DataFrame:
+    """Dropout masks, normal draws and a permutation, each under the same seed."""
+    draws: dict[str, Callable[[], Tensor]] = {
+        "dropout_0.5": lambda: F.dropout(torch.ones(1000), 0.5),
+        "dropout_0.2": lambda: F.dropout(torch.ones(1000), 0.2),
+        "randn": lambda: torch.randn(1000),
+        "randperm": lambda: torch.randperm(1000),
+    }
+    columns = {}
+    for name, draw in draws.items():
+        with torch_manual_seed(SEED):
+            columns[name] = doubles(draw())
+    return pd.DataFrame({"index": range(1000)} | columns)
+
+
+def random_numbers(seeds: Sequence[int], sizes: Sequence[int]) -> pd.DataFrame:
+    """The draws of r_reference/random_numbers.R, one stream a seed."""
+    calls: dict[str, Callable[[RRandom, int], Any]] = {
+        "runif": lambda rng, n: [rng.runif(n, -1, 3)],
+        "rnorm": lambda rng, n: [rng.rnorm(n, 3, 2)],
+        "sample": lambda rng, n: [rng.sample(n)],
+        "sample_with_replacement": lambda rng, n: [rng.sample(n, n, replace=True)],
+        "friedman1": lambda rng, n: mlbench.friedman1(n, rng=rng),
+        "friedman2": lambda rng, n: mlbench.friedman2(n, rng=rng),
+        "friedman3": lambda rng, n: mlbench.friedman3(n, rng=rng),
+        "spirals": lambda rng, n: mlbench.spirals(n + 1, 1.5, 0.05, rng=rng),
+    }
+    frames = []
+    for seed in seeds:
+        rng = RRandom(seed)
+        for size in sizes:
+            for call, draw in calls.items():
+                values = np.concatenate([np.asarray(part, np.float64).ravel(order="F") for part in draw(rng, size)])
+                index = range(len(values))
+                frames.append(pd.DataFrame({"call": call, "seed": seed, "size": size, "index": index, "value": values}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def doubles(values: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The elements of a tensor, row by row, as a vector of doubles."""
+    return values.detach().double().flatten().numpy().copy()

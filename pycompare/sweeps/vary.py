@@ -1,0 +1,88 @@
+"""An argument that is a list makes the comparison."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from pycompare.labels import setting_label
+
+Numbers: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any] | pd.Series[Any] | pd.Index[Any]"
+Check = Callable[[str, Any], Any]
+_PAIRS = ("start", "betas")  # arguments whose one value is a pair: only a list of pairs is several
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Arguments, some of which vary.
+
+    Attributes:
+        varied: those that were lists, each with its values.
+        fixed: the others.
+    """
+
+    varied: dict[str, list[Any]]
+    fixed: dict[str, Any]
+
+    def choices(self) -> Iterator[dict[str, Any]]:
+        """One value for each argument that varies: all combinations, the last argument's values changing fastest."""
+        for values in itertools.product(*self.varied.values()):
+            yield dict(zip(self.varied, values, strict=True))
+
+    def labels(self, name: str) -> list[str]:
+        """The text that stands for each value of `name` in a legend."""
+        return [setting_label(name, value) for value in self.varied[name]]
+
+
+def vary(arguments: Mapping[str, Any], checks: Mapping[str, Check] | None = None) -> Variation:
+    """Tell the arguments that are lists (tuples, ranges, arrays, Series) from those that are not, all values checked.
+
+    Raises:
+        ValueError: a list is empty, has more than one dimension, or two of its values have one label.
+    """
+    varied, fixed = {}, {}
+    for name, value in arguments.items():
+        check = (checks or {}).get(name, _unchecked)
+        if is_several(name, value):
+            varied[name] = _distinct(name, value, check)
+        else:
+            fixed[name] = check(name, value)
+    return Variation(varied, fixed)
+
+
+def is_several(name: str, value: Any) -> bool:
+    """Whether `value` holds several values of the argument `name`."""
+    if name in _PAIRS:
+        return isinstance(value, list) and all(isinstance(one, (tuple, list)) for one in value)
+    return isinstance(value, (list, tuple, range, pd.Series, pd.Index)) or getattr(value, "ndim", 0) > 0
+
+
+def named(names: Collection[str]) -> str:
+    """Arguments in an error: `lr`, `beta1` and `beta2`."""
+    *some, last = [f"`{name}`" for name in names] or ["none"]
+    return f"{', '.join(some)} and {last}" if some else last
+
+
+def _distinct(name: str, values: Any, check: Check) -> list[Any]:
+    if getattr(values, "ndim", 1) != 1 or len(values) == 0:
+        raise ValueError(
+            f"`{name}` must be a one-dimensional list with at least one value; got {values!r}. Pass e.g. [0.1, 0.2]."
+        )
+    listed = [check(name, value.item() if getattr(value, "ndim", None) == 0 else value) for value in values]
+    labels = [setting_label(name, value) for value in listed]
+    twice = [label for i, label in enumerate(labels) if label in labels[:i]]
+    if twice:
+        raise ValueError(
+            f"`{name}` must hold distinct values; got `{twice[0]}` more than once (numbers to 15 digits, functions by"
+            " name). Drop the duplicate, or give functions names of their own."
+        )
+    return listed
+
+
+def _unchecked(_: str, value: Any) -> Any:
+    return value

@@ -1,0 +1,53 @@
+"""What a training is to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pycompare.checks import one_of, whole_number
+from pycompare.threads import checked_threads
+from pycompare.training.losses import Loss
+from pycompare.training.optim import OptimizerFactory
+
+ENGINES = ("auto", "autograd", "fused")
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a training, as `train_valid` takes them, checked.
+
+    Attributes:
+        epochs, batch_size: 1 or more.
+        optimizer, arguments: the optimiser and its arguments, which `make_optimizer` checks.
+        loss: the loss.
+        engine: one of `ENGINES`.
+        threads: of torch, or None for as many as it has.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: str | OptimizerFactory
+    arguments: dict[str, Any]
+    loss: Loss
+    engine: str = "auto"
+    threads: int | None = 1
+
+    def __post_init__(self) -> None:
+        checked = {
+            "epochs": whole_number("epochs", self.epochs, at_least=1),
+            "batch_size": whole_number("batch_size", self.batch_size, at_least=1),
+            "engine": one_of("engine", self.engine, ENGINES),
+            "threads": checked_threads(self.threads),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+
+def checked_dtype(dtype: torch.dtype | str) -> torch.dtype:
+    """The dtype of the name or dtype that was given: float32 or float64."""
+    name = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else dtype
+    return _DTYPES[one_of("dtype", name, _DTYPES, "Use 'float32' for R torch's bits.")]
