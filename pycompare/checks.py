@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
+_LARGEST = 2**63 - 1  # what a machine counts to
+
 
 def number(name: str, value: Any, *, at_least: float | None = None, below: float | None = None) -> float:
     """`value` as a float: a finite number, neither bool nor text, at least `at_least` and less than `below`."""
@@ -23,16 +25,16 @@ def whole_number(name: str, value: Any, *, at_least: int | None = None, at_most:
     if not isinstance(scalar, int) and not _as_float(name, scalar).is_integer():
         raise ValueError(f"`{name}` must be a whole number; got {value!r}. Round it.")
     whole = int(scalar)
-    _check_range(name, value, whole, at_least, at_most)
+    _check_range(name, value, whole, at_least, _LARGEST if at_most is None else at_most)
     return whole
 
 
-def true_or_false(name: str, value: Any) -> bool:
+def flag(name: str, value: Any) -> bool:
     """`value` as a bool: True or False, also numpy's; not 1, "FALSE" or None."""
-    flag = value.item() if getattr(value, "ndim", None) == 0 else value
-    if not isinstance(flag, bool) or _is_masked(value):
+    scalar = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(scalar, bool) or _is_masked(value):
         raise TypeError(f"`{name}` must be True or False; got {value!r}. Pass one of them.")
-    return flag
+    return scalar
 
 
 def unmasked(name: str, values: Any) -> Any:

@@ -69,6 +69,8 @@ def named(names: Collection[str]) -> str:
 
 
 def _distinct(name: str, values: Any, check: Check) -> list[Any]:
+    if np.ma.is_masked(values):
+        raise ValueError(f"`{name}` must have no masked values; got {values!r}. Drop them, as by .compressed().")
     if getattr(values, "ndim", 1) != 1 or len(values) == 0:
         raise ValueError(
             f"`{name}` must be a one-dimensional list with at least one value; got {values!r}. Pass e.g. [0.1, 0.2]."

@@ -41,9 +41,11 @@ def directions_through(
 
 
 def check_directions(directions: Any) -> Any:
-    """`directions` itself, or one clear error where it is none of the three kinds."""
-    if directions in ("filter", "pca") or (isinstance(directions, tuple) and len(directions) == 2):
+    """A name, or a pair, of what was given; one clear error where it is none of the three kinds."""
+    if isinstance(directions, str) and directions in ("filter", "pca"):
         return directions
+    if isinstance(directions, (tuple, list, np.ndarray, Tensor)) and len(directions) == 2:
+        return tuple(directions)
     raise ValueError(
         f"`directions` must be 'filter', 'pca' or a pair; got {directions!r}. Pass two networks for a pair."
     )
