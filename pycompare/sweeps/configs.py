@@ -8,9 +8,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -18,61 +17,19 @@ from tqdm import tqdm
 
 from pycompare.checks import number, whole_number
 from pycompare.data.split import Split, course_data
-from pycompare.divergence import first_failure, is_finite
-from pycompare.results import Result
 from pycompare.seeding import checked_seed, torch_manual_seed
+from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.vary import Check, Numbers, named, vary
 from pycompare.threads import torch_threads
+from pycompare.training.kernels import mkl_kernels
 from pycompare.training.loop import begin_training
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
 from pycompare.training.options import Options, checked_dtype
 
-if TYPE_CHECKING:
-    from plotnine import ggplot
-
 OnEpoch = Callable[[str, int, nn.Module], object]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Result):
-    """The curves of one network trained under several settings.
-
-    Attributes:
-        data: tidy frame, one row for each run and epoch: config (the label, "lr = 0.1"), the varied argument under its
-            own name, epoch (from 1), train_loss, valid_loss and, for loss "mse", valid_rmse. NaN where a run has
-            diverged.
-        parameter: the name of the varied argument.
-        values: its values, in the order given.
-        arguments: the other arguments of `compare_configs`, by name.
-    """
-
-    parameter: str
-    values: tuple[float, ...]
-    arguments: dict[str, Any]
-    _name: ClassVar[str] = "comparison"
-
-    def summary(self) -> pd.DataFrame:
-        """One row a configuration: its last and its best valid_loss, the epoch of the best, and where it diverged.
-
-        Returns:
-            Columns config, last_valid_loss, best_valid_loss, best_epoch, diverged_at (the first epoch without a finite
-            valid_loss; epochs are Int64 with NA where there is none).
-        """
-        rows = [_summary_row(config, run) for config, run in self.data.groupby("config", sort=False)]
-        return pd.DataFrame(rows).astype({"best_epoch": "Int64", "diverged_at": "Int64"})
-
-    def plot(self) -> ggplot:
-        """The validation curves as a plotnine plot, drawn as R's `compare_configs` draws them."""
-        from pycompare.plots import plot_comparison
-
-        label = "Validation RMSE" if self.arguments["loss"] == "mse" else "Validation loss"
-        return plot_comparison(self.data, y_label=label)
-
-    def _title(self) -> str:
-        fixed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
-        return f"Comparison of {self.parameter} over {list(self.values)}\n{fixed}"
 
 
 def compare_configs(
@@ -94,6 +51,7 @@ def compare_configs(
     engine: str = "auto",
     threads: int | None = 1,
     on_epoch: OnEpoch | None = None,
+    keep_networks: bool = False,
     progress: bool = True,
 ) -> Comparison:
     """Train one network for each value of the one argument that is a list, and compare the validation curves.
@@ -118,6 +76,7 @@ def compare_configs(
         threads: of torch, in each run, as in `train_valid`: 1 has R's bits on every machine.
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
+        keep_networks: keep the trained networks, in evaluation mode, where they were trained: `comparison.networks`.
         progress: show a bar on a terminal.
 
     Returns:
@@ -146,6 +105,7 @@ def compare_configs(
         seed=checked_seed(seed),
         device=_checked_device(device),
         dtype=checked_dtype(dtype),
+        keep_networks=keep_networks,
     )
     sweep.check_network()
     settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
@@ -154,11 +114,24 @@ def compare_configs(
         tqdm(total=options.epochs * len(values), unit="epoch", disable=None if progress else True) as bar,
     ):
         runs = _run_all(sweep, settings, labels, _checked_n_jobs(n_jobs, on_epoch), bar, on_epoch)
-    for curves, label, value in zip(runs, labels, values, strict=True):
-        curves.insert(0, "config", label)
-        curves.insert(1, parameter, value)
-    frame = pd.concat(runs, ignore_index=True).replace([math.inf, -math.inf], math.nan)
-    return Comparison(frame, parameter, values, sweep.arguments() | variation.fixed)
+    for run, label, value in zip(runs, labels, values, strict=True):
+        run.curves.insert(0, "config", label)
+        run.curves.insert(1, parameter, value)
+    frame = pd.concat([run.curves for run in runs], ignore_index=True).replace([math.inf, -math.inf], math.nan)
+    networks = {label: run.network for run, label in zip(runs, labels, strict=True) if run.network is not None}
+    size = input_size(split.train.tensors[0])
+    return Comparison(
+        frame, parameter, values, sweep.arguments() | variation.fixed, sweep.made_with(runs), size, networks
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The curves of one training, the engine that trained and, where it is to be kept, the network."""
+
+    curves: pd.DataFrame
+    engine: str
+    network: nn.Module | None
 
 
 @dataclass(frozen=True)
@@ -171,13 +144,14 @@ class _Sweep:
     seed: int
     device: torch.device
     dtype: torch.dtype
+    keep_networks: bool = False
 
     def run(
         self,
         settings: dict[str, float],
         watch: Callable[[int, nn.Module], object] | None = None,
         tick: Callable[[], object] = bool,
-    ) -> pd.DataFrame:
+    ) -> _Run:
         """Make a network in a random scope and train it with `settings`; `watch` sees it, and `tick` counts epochs.
 
         The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
@@ -198,7 +172,8 @@ class _Sweep:
                 tick()
                 if watch:
                     watch(len(rows), network)
-        return pd.DataFrame(rows)
+        engine = type(training.engine).__name__.lower()
+        return _Run(pd.DataFrame(rows), engine, network.eval() if self.keep_networks else None)
 
     def check_network(self) -> None:
         """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
@@ -218,6 +193,12 @@ class _Sweep:
         options = {"epochs": self.options.epochs, "seed": self.seed, "optimizer": self.options.optimizer}
         return options | {"loss": self.options.loss.given, "dtype": dtype, "device": device}
 
+    def made_with(self, runs: list[_Run]) -> dict[str, Any]:
+        """What else the bits may depend on, and what was trained on what."""
+        engines = ", ".join(sorted({run.engine for run in runs}))
+        made = {"engine": engines, "threads": self.options.threads, "kernels": mkl_kernels()}
+        return made | {"data": repr(self.split), "network": repr(self.make_network)}
+
 
 def _run_all(
     sweep: _Sweep,
@@ -226,7 +207,7 @@ def _run_all(
     n_jobs: int | None,
     bar: tqdm[Any],
     on_epoch: OnEpoch | None,
-) -> list[pd.DataFrame]:
+) -> list[_Run]:
     if n_jobs != 1:
         from pycompare.sweeps.parallel import run_in_parallel
 
@@ -238,18 +219,6 @@ def _run_all(
         bar.set_description(f"run {i}/{len(settings)}, {label}")
         runs.append(sweep.run(setting, partial(on_epoch, label) if on_epoch else None, bar.update))
     return runs
-
-
-def _summary_row(config: object, run: pd.DataFrame) -> dict[str, object]:
-    finite = is_finite(run[["valid_loss"]])
-    best = run.iloc[int(np.where(finite, run["valid_loss"], np.inf).argmin())]
-    return {
-        "config": config,
-        "last_valid_loss": run["valid_loss"].iloc[-1],
-        "best_valid_loss": best["valid_loss"],
-        "best_epoch": int(best["epoch"]) if finite.any() else pd.NA,
-        "diverged_at": first_failure(run["epoch"], finite),
-    }
 
 
 def _the_list(varied: dict[str, list[float]]) -> tuple[str, tuple[float, ...]]:
