@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from pycompare.checks import whole_number
 from pycompare.files import check_writable
+from pycompare.plots.image import on_any_backend
 from pycompare.plots.paths import path_styles, still_layers
 
 _MOST_FRAMES, _DPI, _COLOURS = 120, 100, 256
@@ -113,7 +114,7 @@ def _film(
 
     To draw the whole plot again for each picture would take ten times as long.
     """
-    drawn = plot.draw()
+    drawn = on_any_backend(plot.draw)
     still = still_layers(plot)
     for artist in itertools.chain.from_iterable(axes.collections + list(axes.lines) for axes in drawn.axes):
         artist.set_visible(artist.get_zorder() in still)
