@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from pycompare.checks import number, whole_number
 from pycompare.data.split import Split, course_data
 from pycompare.divergence import first_failure, is_finite
+from pycompare.progress import Progress, progress_bar
 from pycompare.results import Result
 from pycompare.seeding import checked_seed, torch_manual_seed
 from pycompare.sweeps.vary import Check, Numbers, named, vary
@@ -118,7 +118,7 @@ def compare_configs(
         threads: of torch, in each run, as in `train_valid`: 1 has R's bits on every machine.
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
-        progress: show a bar on a terminal.
+        progress: show a bar on a terminal or in a notebook, elsewhere a line a run, on stderr.
 
     Returns:
         A `Comparison`: the curves as a tidy frame, which can summarise, draw and save itself.
@@ -151,7 +151,7 @@ def compare_configs(
     settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
     with (
         torch_threads(options.threads),
-        tqdm(total=options.epochs * len(values), unit="epoch", disable=None if progress else True) as bar,
+        progress_bar(options.epochs * len(values), unit="epoch", show=progress) as bar,
     ):
         runs = _run_all(sweep, settings, labels, _checked_n_jobs(n_jobs, on_epoch), bar, on_epoch)
     for curves, label, value in zip(runs, labels, values, strict=True):
@@ -224,7 +224,7 @@ def _run_all(
     settings: list[dict[str, float]],
     labels: list[str],
     n_jobs: int | None,
-    bar: tqdm[Any],
+    bar: Progress,
     on_epoch: OnEpoch | None,
 ) -> list[pd.DataFrame]:
     if n_jobs != 1:
