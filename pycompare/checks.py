@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
+_LARGEST = 2**63 - 1  # what a machine counts to
+
 
 def number(name: str, value: Any, *, at_least: float | None = None, below: float | None = None) -> float:
     """`value` as a float: a finite number, neither bool nor text, at least `at_least` and less than `below`."""
@@ -23,8 +25,29 @@ def whole_number(name: str, value: Any, *, at_least: int | None = None, at_most:
     if not isinstance(scalar, int) and not _as_float(name, scalar).is_integer():
         raise ValueError(f"`{name}` must be a whole number; got {value!r}. Round it.")
     whole = int(scalar)
-    _check_range(name, value, whole, at_least, at_most)
+    _check_range(name, value, whole, at_least, _LARGEST if at_most is None else at_most)
     return whole
+
+
+def true_or_false(name: str, value: Any) -> bool:
+    """`value` as a bool: True or False, also numpy's; not 1, "FALSE" or None."""
+    flag = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(flag, bool) or _is_masked(value):
+        raise TypeError(f"`{name}` must be True or False; got {value!r}. Pass one of them.")
+    return flag
+
+
+def unmasked(name: str, values: Any) -> Any:
+    """`values` itself: an array, or lists of arrays and numbers, no entry of which is masked."""
+    if isinstance(values, list | tuple):
+        for part in values:
+            if isinstance(part, list | tuple) or hasattr(part, "mask"):
+                unmasked(name, part)
+    elif getattr(getattr(values, "dtype", None), "kind", "") == "O":
+        unmasked(name, values.tolist())
+    if _is_masked(values):
+        raise ValueError(f"`{name}` must be free of masked entries, whose numbers are not meant. Fill or drop them.")
+    return values
 
 
 def one_of(name: str, value: Any, choices: Iterable[str], remedy: str = "Leave it at its default.") -> Any:
@@ -36,11 +59,15 @@ def one_of(name: str, value: Any, choices: Iterable[str], remedy: str = "Leave i
 
 
 def _scalar(name: str, value: Any, rule: str) -> Any:
-    if getattr(value, "ndim", None) == 0:
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real):
+    scalar = value.item() if getattr(value, "ndim", None) == 0 else value
+    if isinstance(scalar, bool) or not isinstance(scalar, Real) or _is_masked(value):
         raise TypeError(f"`{name}` must {rule}; got {value!r}. Pass an int or a float.")
-    return value
+    return scalar
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether an entry of one of numpy's masked arrays is hidden: asked so as not to import numpy for it."""
+    return type(value).__module__.startswith("numpy.ma") and bool(value.mask.any())
 
 
 def _as_float(name: str, value: Any) -> float:

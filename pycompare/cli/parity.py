@@ -15,7 +15,7 @@ from pycompare.cli.process import quick_imports
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pycompare.parity.suite import Result
+    from pycompare.parity.suite import TableResult
 
 _WIDTH = 80  # of a terminal
 
@@ -43,7 +43,7 @@ def parity(
         results = _results(lane)
         if html is not None:
             _write_parity_report(results, html)
-        say(suite.as_frame(results).to_string(index=False))
+        say(f"{suite.as_frame(results).to_string(index=False)}\n\n{suite.totals(results)}")
         if lane is None and not any(result.lane.startswith("live") for result in results):
             say("\nNo live R here; `pycompare doctor` tells how to get it.")
         if html is not None:
@@ -59,7 +59,7 @@ def doctor(context: typer.Context) -> None:
         say(_in_short_lines(diagnose()))
 
 
-def _results(lane: str | None) -> list[Result]:
+def _results(lane: str | None) -> list[TableResult]:
     from pycompare.parity import RUnavailable, suite
     from pycompare.progress import progress_bar
 
@@ -91,13 +91,13 @@ def _in_short_lines(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _write_parity_report(results: list[Result], path: Path) -> None:
+def _write_parity_report(results: list[TableResult], path: Path) -> None:
     from pycompare.files import expanded, write_whole
     from pycompare.parity.suite import as_frame
     from pycompare.reports.report import html_report
 
     plots = (
-        (f"{result.functions}: {result.lane}, {result.verdict}", result.report.plot())
+        (f"{result.functions}: {result.lane}, {result.verdict}", result.plot())
         for result in results
         if result.has_curves
     )

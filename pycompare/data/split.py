@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from pycompare.checks import number
+from pycompare.checks import number, true_or_false
 from pycompare.data import mlbench
-from pycompare.data.rng import RRandom
+from pycompare.data.arrays import real_array
+from pycompare.data.csv_file import Source, read_columns
+from pycompare.data.rng import Doubles, RRandom
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Split:
         valid: the validation set, of the same shape but for its length.
 
     Raises:
-        TypeError: a set is not a `TensorDataset` of two tensors.
+        TypeError: a set is not a `TensorDataset` of two tensors of real numbers.
         ValueError: a set is empty, holds NaN or infinity, or the two have different widths.
     """
 
@@ -66,8 +66,8 @@ class Split:
             seed: for the sampling, as `RRandom` takes it.
 
         Raises:
-            TypeError: something is not numeric.
-            ValueError: lengths differ, a value is NaN or infinite, or a set would be empty.
+            TypeError: something is not numeric, or complex.
+            ValueError: lengths differ, a value is NaN, infinite or masked, or a set would be empty.
         """
         inputs, targets = _as_double("X", X), _as_double("y", y)
         if len(inputs) != len(targets):
@@ -78,26 +78,41 @@ class Split:
         return _split(inputs, targets, number("train", train, at_least=0, below=1), RRandom(seed))
 
     @classmethod
-    def from_csv(cls, path: str | PathLike[str], *, train: float = 0.7, seed: int = 123) -> Split:
-        """Split a CSV file that has a header and numeric columns, the last of them the target.
+    def from_csv(cls, path: Source, *, target: str | None = None, train: float = 0.7, seed: int = 123) -> Split:
+        """Split a CSV file that has a header and columns of numbers, one of them the target, as `from_arrays` does.
 
-        Arguments and errors as in `from_arrays`; besides, FileNotFoundError where there is no such file.
+        Arguments:
+            path: a path, `~` for the home folder, perhaps of a .gz, .bz2, .xz or .zip file; "-" for standard input;
+                or an open file.
+            target: the name of the target's column; default the last. Where none of its values is a number they are
+                classes, coded as 0, 1, ... in sorted order. All other columns must hold numbers.
+            train, seed: as for `from_arrays`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is malformed; the message names the column and the row, from 1 below the header.
         """
-        file = Path(path)
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"`data` must name a CSV file; got {str(path)!r}, which is not there. Check the path."
-            )
-        try:
-            names = pd.read_csv(file, nrows=0).columns
-            frame = pd.read_csv(file, skiprows=1, header=None)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as cause:
-            raise ValueError(
-                f"`data` must be a CSV file with a header; {str(path)!r} cannot be read: {cause}."
-                " Give every row as many numbers as the header has names."
-            ) from cause
-        _check_header(str(path), names, frame.shape[1])
-        return cls.from_arrays(frame.iloc[:, :-1], frame.iloc[:, -1], train=train, seed=seed)
+        inputs, targets = read_columns(path, target)
+        return cls.from_arrays(inputs, targets, train=train, seed=seed)
+
+    def standardized(self, *, targets: bool = False) -> Split:
+        """A new split, of float64, whose inputs have mean 0 and standard deviation 1 in the training set.
+
+        Each column x becomes (x - mean) / sd, in both sets by the mean and the standard deviation (of n - 1) of the
+        training set alone, so that nothing of the validation set leaks into training. A column that is constant in the
+        training set becomes 0 there, and is centred but not divided in the validation set.
+
+        Arguments:
+            targets: whether the targets are standardized, too; leave that for classes.
+
+        Mirrors R's `s <- scale(train); scale(valid, attr(s, "scaled:center"), attr(s, "scaled:scale"))`, in its bits
+        where a long double has 80; but R divides 0 by 0 where a column is constant.
+        """
+        standardize = (True, true_or_false("targets", targets))
+        pairs = zip(self.train.tensors, self.valid.tensors, standardize, strict=True)
+        columns = [_standardized(a, b) if wanted else (a, b) for a, b, wanted in pairs]
+        train, valid = (TensorDataset(*part) for part in zip(*columns, strict=True))
+        return Split(train, valid)
 
 
 def course_data(seed: int = 123) -> Split:
@@ -122,20 +137,21 @@ def spirals_data(seed: int = 123) -> Split:
     return _split(torch.from_numpy(x), torch.from_numpy(classes - 1.0), 0.7, rng)
 
 
-def _check_header(path: str, header: pd.Index, width: int) -> None:
-    names = header.astype(str).to_series()
-    if width < 2:
-        raise ValueError(
-            f"`data` must have at least two columns, the last one the target; {path!r} has {width}."
-            " Separate the columns with commas."
-        )
-    if pd.to_numeric(names, errors="coerce").notna().all():
-        raise ValueError(f"`data` must be a CSV file with a header; {path!r} begins with numbers. Add a line of names.")
-    if len(names) != width or names.str.startswith("Unnamed").any():
-        raise ValueError(
-            f"`data` must have a name for every column; {path!r} has {width} columns and the names {[*header]}."
-            " Write it without row names."
-        )
+def _standardized(train: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    x = train.detach().double().cpu().numpy().reshape(len(train), -1)
+    constant = (x == x[0]).all(axis=0)
+    centre = np.where(constant, x[0], (_column_sums(x) / len(x)).astype(np.float64))
+    squares = _column_sums((x - centre) ** 2).astype(np.float64)
+    deviation = np.where(constant, 1.0, np.sqrt(squares / max(1, len(x) - 1)))
+    by = [torch.from_numpy(row.reshape(train.shape[1:])).to(train.device) for row in (centre, deviation)]
+    scaled_train, scaled_valid = ((part.detach().double() - by[0]) / by[1] for part in (train, valid))
+    return scaled_train, scaled_valid
+
+
+def _column_sums(x: Doubles) -> NDArray[np.longdouble]:
+    """Sums in the long double of C, one row after the other, as R's."""
+    sums: NDArray[np.longdouble] = np.add.accumulate(x, axis=0, dtype=np.longdouble)[-1]
+    return sums
 
 
 def _split(x: Tensor, y: Tensor, train: float, rng: RRandom) -> Split:
@@ -156,25 +172,12 @@ def _split(x: Tensor, y: Tensor, train: float, rng: RRandom) -> Split:
 
 
 def _as_double(name: str, values: Any) -> Tensor:
-    array = values.detach().cpu().double().numpy() if isinstance(values, Tensor) else _as_array(name, values)
-    if array.dtype.kind in "mMc":
-        raise TypeError(f"`{name}` must hold real numbers; got {array.dtype}. Convert it first.")
-    try:
-        array = array.astype(np.float64)
-    except (TypeError, ValueError) as cause:
-        raise TypeError(f"`{name}` must hold numbers only: {cause}. Encode or drop other columns.") from cause
+    array = real_array(name, values)
     if array.ndim == 0:
         raise ValueError(f"`{name}` must have one row for each observation; got the single number {array!r}.")
-    tensor = torch.from_numpy(np.array(array, np.float64, order="C"))
+    tensor = torch.from_numpy(array)
     _check_finite(name, tensor)
     return tensor
-
-
-def _as_array(name: str, values: Any) -> np.ndarray[Any, Any]:
-    try:
-        return np.asarray(values)
-    except ValueError as cause:
-        raise ValueError(f"`{name}` must have rows of equal length: {cause}. Fill or drop the others.") from cause
 
 
 def _check_set(name: str, dataset: Any) -> None:
@@ -187,6 +190,8 @@ def _check_set(name: str, dataset: Any) -> None:
     if len(dataset) == 0:
         raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
     for what, tensor in zip(("inputs", "targets"), dataset.tensors, strict=True):
+        if tensor.is_complex():
+            raise TypeError(f"`{name}` must hold real {what}; got {tensor.dtype}. Pass the parts as columns.")
         _check_finite(f"{name}'s {what}", tensor)
 
 

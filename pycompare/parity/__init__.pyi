@@ -1,7 +1,7 @@
 from .compare import Budget as Budget
 from .compare import ParityReport as ParityReport
 from .compare import compare_trajectories as compare_trajectories
-from .compare import ulp_distance as ulp_distance
+from .distance import ulp_distance as ulp_distance
 from .kernels import mkl_kernels as mkl_kernels
 from .kernels import mkl_lane as mkl_lane
 from .session import RError as RError

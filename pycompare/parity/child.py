@@ -23,7 +23,8 @@ import numpy as np
 
 Node = tuple[str, Any, dict[str, Any]]
 
-ATTRIBUTES = ("names", "dim", "dimnames", "levels", "class", "row.names")
+ATTRIBUTES = ("names", "dim", "dimnames", "levels", "class", "row.names", "units")
+MOST_LEVELS = 200  # of lists within lists, as in convert.py: beyond, Python's limit of recursion would end this process
 WORDS = {"CLOSXP": "function", "BUILTINSXP": "function", "ENVSXP": "environment", "LANGSXP": "call", "SYMSXP": "symbol"}
 
 # Returns list("value", value, visible, warnings), list("error", message, call, traceback, warnings) or
@@ -34,9 +35,12 @@ function(code, variables) {
   warnings <- character()
   traceback <- character()
   depth <- NA
-  first_line <- function(call) if (is.null(call)) character() else substr(deparse(call, nlines = 1L)[1L], 1L, 200L)
+  readable <- function(x) iconv(enc2utf8(x), "UTF-8", "UTF-8", sub = "byte")
+  first_line <- function(call) {
+    if (is.null(call)) character() else substr(readable(deparse(call, nlines = 1L)[1L]), 1L, 200L)
+  }
   keep_warning <- function(w) {
-    if (length(warnings) < 50L) warnings <<- c(warnings, conditionMessage(w))
+    if (length(warnings) < 50L) warnings <<- c(warnings, readable(conditionMessage(w)))
     tryInvokeRestart("muffleWarning")
   }
   keep_calls <- function(e) {
@@ -54,8 +58,16 @@ function(code, variables) {
     result <- withCallingHandlers(withVisible(evaluate(parsed)), warning = keep_warning, error = keep_calls)
     list("value", result$value, result$visible, warnings)
   },
-  error = function(e) list("error", conditionMessage(e), first_line(conditionCall(e)), traceback, warnings),
+  error = function(e) list("error", readable(conditionMessage(e)), first_line(conditionCall(e)), traceback, warnings),
   interrupt = function(i) list("interrupted"))
+}
+"""
+
+# names() would ask an object's class.
+NAMES = """
+function(x) {
+  names <- attr(x, "names", exact = TRUE)
+  if (is.null(names)) NULL else iconv(enc2utf8(names), "UTF-8", "UTF-8", sub = "byte")
 }
 """
 
@@ -94,7 +106,7 @@ class R:
         self._callbacks: Any = import_module("rpy2.rinterface_lib.callbacks")
         self._run, self._text_to_bytes, self._bytes_to_text = map(ri.evalr, (RUN, TEXT_TO_BYTES, BYTES_TO_TEXT))
         self._attributes, self._set_attributes = ri.baseenv["attributes"], ri.baseenv["attributes<-"]
-        self._names = ri.evalr('function(x) attr(x, "names", exact = TRUE)')  # names() asks an object's class
+        self._names = ri.evalr(NAMES)
         self._vectors = {
             "logical": ri.BoolSexpVector,
             "integer": ri.IntSexpVector,
@@ -134,14 +146,16 @@ class R:
                 return "no python form", str(error), list(warnings)
             return "value", ("NULL", None, {}), list(warnings)  # an assignment, which R would not print either
 
-    def from_r(self, value: Any, path: str = "") -> Node:
-        """Return an R object as a node; `path` says where in the result it lies."""
+    def from_r(self, value: Any, path: str = "", level: int = 0) -> Node:
+        """Return an R object as a node; `path` says where in the result it lies, within `level` lists."""
         ri = self._ri
+        if level > MOST_LEVELS:
+            raise NoPythonFormError(f"a list nested more than {MOST_LEVELS} levels deep")
         data: Any
         if value.typeof == ri.RTYPES.NILSXP:
             return "NULL", None, {}
         if value.typeof == ri.RTYPES.VECSXP:
-            kind, data = "list", self._items(value, path)
+            kind, data = "list", self._items(value, path, level)
         elif value.typeof == ri.RTYPES.STRSXP:
             content, missing = self._text_to_bytes(value)
             kind = "character"
@@ -156,19 +170,19 @@ class R:
         else:
             word = WORDS.get(value.typeof.name, value.typeof.name)
             raise NoPythonFormError(f"an R {word}" + (f" at `{path}`" if path else ""))
-        return kind, data, self._kept_attributes(value)
+        return kind, data, self._kept_attributes(value, level)
 
-    def _items(self, value: Any, path: str) -> list[Node]:
+    def _items(self, value: Any, path: str, level: int) -> list[Node]:
         names = self._names(value)
         labels = [f"[[{i + 1}]]" for i in range(len(value))] if names is self._ri.NULL else [f"${n}" for n in names]
-        return [self.from_r(item, path + label) for item, label in zip(value, labels, strict=True)]
+        return [self.from_r(item, path + label, level + 1) for item, label in zip(value, labels, strict=True)]
 
-    def _kept_attributes(self, value: Any) -> dict[str, Node]:
+    def _kept_attributes(self, value: Any, level: int) -> dict[str, Node]:
         found = self._attributes(value)
         if found is self._ri.NULL:
             return {}
         pairs = zip(found.names, found, strict=True)
-        return {name: self.from_r(attribute) for name, attribute in pairs if name in ATTRIBUTES}
+        return {name: self.from_r(attribute, level=level + 1) for name, attribute in pairs if name in ATTRIBUTES}
 
     def to_r(self, node: Node) -> Any:
         """Return a node as an R object."""

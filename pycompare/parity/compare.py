@@ -1,23 +1,21 @@
 """How far apart two trajectories are: in units in the last place, absolutely and relatively, and where they part."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pycompare.checks import number, whole_number
+from pycompare.parity.distance import column_parts, distances, step_type
 from pycompare.results import Result
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-
 CONTEXT_ROWS = 2  # shown on each side of the first difference
+REPORT_COLUMNS = frozenset({"column", "left", "right", "ulps", "absolute", "relative"})
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ class Budget:
     why: str
 
     def __post_init__(self) -> None:
-        for name, part in (("rtol", self.rtol), ("atol", self.atol), ("ulps", self.ulps)):
-            if not 0 <= part < math.inf:
-                raise ValueError(f"`{name}` must be finite and at least 0; got {part!r}. Use 0 to allow nothing.")
-        if self.ulps != int(self.ulps):
-            raise ValueError(f"`ulps` must be a whole number; got {self.ulps!r}. Round it.")
+        number("rtol", self.rtol, at_least=0)
+        number("atol", self.atol, at_least=0)
+        whole_number("ulps", self.ulps, at_least=0)
+        if not isinstance(self.why, str):
+            raise TypeError(f"`why` must be a text; got {self.why!r}. Say what was measured.")
         if not self.why.strip():
             raise ValueError(f"`why` must give the budget's reason; got {self.why!r}. Say what was measured.")
 
@@ -56,56 +54,6 @@ class Budget:
         """Return which rows of `ulps`, `absolute` and `relative` distances are within the budget."""
         allowed = distances["ulps"] <= self.ulps
         return allowed | (distances["absolute"] <= self.atol) | (distances["relative"] <= self.rtol)
-
-
-def ulp_distance(a: npt.ArrayLike, b: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> Floats:
-    """Return how many steps from one float to the next lie between `a` and `b`, elementwise.
-
-    0.0 equals -0.0 and NaN equals NaN; a NaN or an infinity is infinitely far from everything else.
-
-    Arguments:
-        a, b: numbers, or arrays that broadcast.
-        dtype: the type whose steps count. "float32" for float32 values held as doubles, as R and CSV files do; default
-            the common type of `a` and `b`.
-
-    Raises:
-        ValueError: `dtype` cannot hold a value exactly: rounding it would hide a difference.
-
-    Example:
-        >>> float(ulp_distance(1.0, 1.0 + 2**-23, dtype="float32"))
-        1.0
-    """
-    left, right = np.asarray(a), np.asarray(b)
-    kind = np.result_type(left, right) if dtype is None else np.dtype(dtype)
-    kind = kind if kind in (np.float16, np.float32) else np.dtype(np.float64)
-    x, y = _exactly("a", left, kind), _exactly("b", right, kind)
-    steps_x, steps_y = _steps_from_least(x), _steps_from_least(y)
-    steps = np.maximum(steps_x, steps_y) - np.minimum(steps_x, steps_y)
-    finite = np.isfinite(x) & np.isfinite(y)
-    return np.where(_same(x, y), 0.0, np.where(finite, steps.astype(np.float64), np.inf))[()]
-
-
-def _exactly(name: str, values: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) -> npt.NDArray[np.floating]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = values.astype(dtype)
-        kept = (cast.astype(values.dtype) == values) | np.isnan(cast)
-    if not np.all(kept):
-        raise ValueError(f"`{name}` must hold {dtype} values; got {values[~kept].flat[0]}. Choose a wider `dtype`.")
-    return cast
-
-
-def _steps_from_least(values: npt.NDArray[np.floating]) -> npt.NDArray[np.unsignedinteger]:
-    """Number the floats in ascending order: their bits ascend with their magnitude, below a sign bit."""
-    bits = values.view(f"u{values.dtype.itemsize}")
-    middle = bits.dtype.type(1 << (8 * values.dtype.itemsize - 1))
-    magnitude = bits & (middle - bits.dtype.type(1))
-    steps: npt.NDArray[np.unsignedinteger] = np.where(bits >= middle, middle - magnitude, middle + magnitude)
-    return steps
-
-
-def _same(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Mask:
-    same: Mask = (x == y) | (np.isnan(x) & np.isnan(y))
-    return same
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -144,6 +92,7 @@ class ParityReport(Result):
 
     def is_within(self, budget: Budget) -> bool:
         """Whether both sides have the same rows, and every pair of numbers is within `budget`."""
+        _check_budget(budget)
         return self._complete and bool(budget.allows(self.data).all())
 
     def assert_within(self, budget: Budget | None = None) -> None:
@@ -152,6 +101,7 @@ class ParityReport(Result):
         Arguments:
             budget: default the one given to `compare_trajectories`; without either, the sides must be identical.
         """
+        _check_budget(budget)
         allowed = budget or self.budget or Budget(why="identical")
         beyond = ~allowed.allows(self.data)
         if beyond.any() or not self._complete:
@@ -182,7 +132,7 @@ class ParityReport(Result):
         column = self.data[self.data["column"] == row["column"]]
         at = list(column.index).index(row.name)
         around = column[max(0, at - CONTEXT_ROWS) : at + CONTEXT_ROWS + 1]
-        exact = {name: lambda value: repr(float(value)) for name in ("left", "right")}
+        exact = dict.fromkeys(("left", "right"), _in_full)
         return f"`{row['column']}` first at {self._key(row)}:\n{around.to_string(index=False, formatters=exact)}"
 
 
@@ -196,32 +146,39 @@ def compare_trajectories(
 ) -> ParityReport:
     """Compare every number of two trajectories, row by row.
 
-    NaN equals NaN; a row that one side lacks is a difference, a column that one side lacks is an error.
+    NaN equals NaN; a row that one side lacks is a difference, a column that one side lacks is an error. Whole numbers
+    are compared exactly, also beyond 2^53, where those that no doubles tell apart count as 1 ulp. A column `x` of
+    complex numbers, on either side, is compared as `x.re` and `x.im`.
 
     Arguments:
         left, right: frames with the same columns; all but the keys are numbers.
         on: the columns whose values name a row, the step last, such as `["config", "epoch"]`.
         budget: what `assert_within` allows unless told otherwise.
         dtypes: the type of a column's numbers where it is not the frames', such as `{"x": "float32"}` for float32
-            values that come from R or CSV as doubles; see `ulp_distance`.
+            values that come from R or CSV as doubles; "float16", "float32" or "float64", see `ulp_distance`.
 
     Raises:
-        ValueError: the columns differ, or keys are missing or not unique, or there are no rows.
-        TypeError: a column that is no key has no numbers.
+        ValueError: the columns differ; keys are missing, not unique, or named as a column of the report; there are no
+            rows; or a type in `dtypes` is none whose ulps can be counted.
+        TypeError: a side is no frame, a name no text, or a column that is no key has no numbers.
 
     Example:
         >>> path = pd.DataFrame({"step": [1, 2], "x": [0.5, 0.25]})
         >>> compare_trajectories(path, path, on="step").identical
         True
     """
-    keys = [on] if isinstance(on, str) else list(on)
-    columns = _columns_to_compare(left, right, keys, dtypes or {})
+    _check_frame("left", left)
+    _check_frame("right", right)
+    _check_budget(budget)
+    keys = _checked_keys(on)
+    columns = _columns_to_compare(left, right, keys)
+    types = _checked_types(dtypes, columns)
     left_index, right_index = _index("left", left, keys), _index("right", right, keys)
     if left.empty and right.empty:
         raise ValueError("`left` and `right` must have rows; got none. Check what made them.")
     at = right_index.get_indexer(left_index)
     ours, theirs = left[at >= 0], right.iloc[at[at >= 0]]
-    parts = [_distances(ours, theirs, keys, column, (dtypes or {}).get(column)) for column in columns]
+    parts = [part for column in columns for part in _distances(ours, theirs, keys, column, types.get(column))]
     return ParityReport(
         data=pd.concat(parts).sort_index(kind="stable", ignore_index=True),
         only_left=left.loc[at < 0, keys],
@@ -231,22 +188,54 @@ def compare_trajectories(
     )
 
 
-def _columns_to_compare(
-    left: pd.DataFrame, right: pd.DataFrame, keys: list[str], dtypes: Mapping[str, npt.DTypeLike]
-) -> list[str]:
+def _check_frame(side: str, frame: Any) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"`{side}` must be a pandas DataFrame; got {frame!r}. Make one: pd.DataFrame(...).")
+    if wrong := [name for name in frame.columns if not isinstance(name, str)]:
+        raise TypeError(f"`{side}` must have text for column names; got {wrong[0]!r}. Rename: .rename(columns=str).")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()].tolist()
+        raise ValueError(f"`{side}` must have each column once; got {twice} again. Rename or drop one.")
+
+
+def _check_budget(budget: Any) -> None:
+    if not isinstance(budget, Budget | None):
+        raise TypeError(f"`budget` must be a Budget; got {budget!r}. Write Budget(rtol=..., why=...).")
+
+
+def _checked_keys(on: Any) -> list[str]:
+    keys = [on] if isinstance(on, str) else list(on) if isinstance(on, Iterable) else [on]
+    if not all(isinstance(key, str) for key in keys):
+        raise TypeError(f"`on` must be a column's name or several; got {on!r}. Write e.g. on=['config', 'epoch'].")
+    if not keys or len(set(keys)) < len(keys):
+        raise ValueError(f"`on` must name at least one column, each once; got {on!r}. Name the step, such as 'epoch'.")
+    if taken := sorted(REPORT_COLUMNS & set(keys)):
+        raise ValueError(f"`on` must leave the names of the report's own columns; got {taken}. Rename them.")
+    return keys
+
+
+def _columns_to_compare(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> list[str]:
     if unshared := set(left.columns) ^ set(right.columns):
         raise ValueError(f"`left` and `right` must have the same columns; got {sorted(unshared)} in one. Drop them.")
+    if unknown := set(keys) - set(left.columns):
+        raise ValueError(f"`on` must name columns; got {sorted(unknown)}. Choose of {[*left.columns]}.")
     columns = [column for column in left.columns if column not in keys]
-    if unknown := {*keys, *dtypes} - set(left.columns):
-        raise ValueError(f"`on` and `dtypes` must name columns; got {sorted(unknown)}. Choose of {[*left.columns]}.")
     if not columns:
         raise ValueError(f"`on` must leave columns to compare; got {keys}, which are all. Leave the numbers out.")
     return columns
 
 
+def _checked_types(dtypes: Any, columns: list[str]) -> dict[str, npt.DTypeLike]:
+    if not isinstance(dtypes, Mapping | None):
+        raise TypeError(f"`dtypes` must name a type for each column; got {dtypes!r}. Write e.g. {{'x': 'float32'}}.")
+    if unknown := [name for name in dtypes or {} if name not in columns]:
+        raise ValueError(f"`dtypes` must name columns that are compared; got {unknown}. Choose of {columns}.")
+    return {name: step_type(f"dtypes[{name!r}]", dtype) for name, dtype in (dtypes or {}).items()}
+
+
 def _index(side: str, frame: pd.DataFrame, keys: list[str]) -> pd.Index:
     """Return the keys as an index in which equal labels match, whatever type holds them."""
-    labels = frame[keys].apply(lambda key: key if pd.api.types.is_numeric_dtype(key) else key.astype(object))
+    labels = frame[keys].astype(object)  # Python compares whole numbers with floats exactly
     if labels.isna().any(axis=None):
         raise ValueError(f"`{side}` must have a value for every key; got missing ones in {keys}. Fill or drop them.")
     if labels.duplicated().any():
@@ -257,31 +246,17 @@ def _index(side: str, frame: pd.DataFrame, keys: list[str]) -> pd.Index:
 
 def _distances(
     ours: pd.DataFrame, theirs: pd.DataFrame, keys: list[str], column: str, dtype: npt.DTypeLike | None
-) -> pd.DataFrame:
-    left, right = _numbers("left", ours[column]), _numbers("right", theirs[column])
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        absolute = np.abs(left.astype(np.float64) - right.astype(np.float64))
-        relative = absolute / np.maximum(np.abs(left), np.abs(right)).astype(np.float64)
-    same = _same(left, right)
-    return (
-        ours[keys]
-        .reset_index(drop=True)
-        .assign(
-            column=column,
-            left=left.astype(np.float64),
-            right=right.astype(np.float64),
-            ulps=ulp_distance(left, right, dtype),
-            absolute=np.where(same, 0.0, np.where(np.isnan(absolute), np.inf, absolute)),
-            relative=np.where(same, 0.0, np.where(np.isnan(relative), np.inf, relative)),
-        )
-    )
+) -> list[pd.DataFrame]:
+    """Return the rows of the report for a column; for one of complex numbers two frames, one for each part."""
+    as_complex = "c" in (ours[column].dtype.kind, theirs[column].dtype.kind)
+    names = [f"{column}.re", f"{column}.im"] if as_complex else [column]
+    if taken := [name for name in names if as_complex and name in ours]:
+        raise ValueError(f"`left` must leave {taken} to the parts of the complex `{column}`. Rename those columns.")
+    left = column_parts("left", ours[column], as_complex=as_complex)
+    right = column_parts("right", theirs[column], as_complex=as_complex)
+    rows = ours[keys].reset_index(drop=True)
+    return [rows.assign(column=name, **distances(a, b, dtype)) for name, a, b in zip(names, left, right, strict=True)]
 
 
-def _numbers(side: str, values: pd.Series) -> npt.NDArray[np.floating]:
-    if not pd.api.types.is_numeric_dtype(values):
-        raise TypeError(
-            f"`{side}` must hold numbers in `{values.name}`; got {values.dtype}. Put it in `on` or drop it."
-        )
-    if pd.api.types.is_float_dtype(values) and isinstance(values.dtype, np.dtype):
-        return values.to_numpy()
-    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+def _in_full(value: float) -> str:
+    return repr(value) if isinstance(value, int) else repr(float(value))

@@ -13,16 +13,19 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionArray
 
+from pycompare.parity import times
+
 Node = tuple[str, Any, dict[str, Any]]
 
 NA_INTEGER = -(2**31)
 NA_REAL = np.array([0x7FF00000000007A2], dtype=np.uint64).view(np.float64)[0]  # R's NA is this one of the NaNs
 EXACT_WHOLE = 2**53
+MOST_LEVELS = 200  # of lists within lists: Python's own limit of recursion is near; child.py holds it, too
 KNOWN_CLASSES = {"factor", "ordered", "table", "AsIs", "noquote"}
 
 
-def to_node(value: Any) -> Node:
-    """Return a Python value as a node.
+def to_node(value: Any, level: int = 0) -> Node:
+    """Return a Python value, which lies within `level` lists, as a node.
 
     Raises TypeError for a value without an R form and ValueError for one that R cannot hold exactly.
     """
@@ -36,14 +39,32 @@ def to_node(value: Any) -> Node:
         return _text([value])
     if isinstance(value, bool | int | float | complex):
         return _whole(np.array([value])) if type(value) is int else _vector(np.array([value]))
+    if level > MOST_LEVELS:
+        raise ValueError(f"lists must be nested at most {MOST_LEVELS} levels deep; got more. Flatten them.")
     if isinstance(value, list | tuple):
-        return "list", [to_node(item) for item in value], {}
+        return "list", [to_node(item, level + 1) for item in value], {}
     if isinstance(value, dict):
-        return "list", [to_node(item) for item in value.values()], {"names": _text(_all_text("a dict's keys", value))}
+        names = _text(_all_text("a dict's keys", value))
+        return "list", [to_node(item, level + 1) for item in value.values()], {"names": names}
     return _array_node(value)
 
 
+def plain_text(what: str, value: Any) -> str:
+    """`value` as a plain str that R can hold, without the NUL and the lone surrogates that it cannot."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be text; got {value!r}. Pass a str.")
+    if "\0" in value:
+        raise ValueError(f"{what} must be free of NUL characters, which R's cannot hold; got {value!r}. Remove them.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{what} must be Unicode; got the lone surrogate in {value!r}. Decode its bytes anew.")
+    return str.__str__(value)
+
+
 def _array_node(value: Any) -> Node:
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"`value` must be free of masked entries; got {int(np.ma.getmaskarray(value).sum())} masked. Fill them."
+        )
     if isinstance(value, pd.DataFrame):
         return _data_frame(value)
     if isinstance(value, pd.Series):
@@ -64,6 +85,8 @@ def _vector(values: Any) -> Node:
     """Return a 1-D numpy array or pandas extension array as a node."""
     if isinstance(values, pd.Categorical):
         return _factor(values)
+    if isinstance(values, pd.arrays.SparseArray):
+        values = np.asarray(values)
     if values.dtype == object:
         values = pd.array(np.asarray(values))
     if type(values) is pd.arrays.NumpyExtensionArray:
@@ -107,10 +130,13 @@ def _whole(values: Any, missing: Any = None) -> Node:
 
 
 def _text(strings: Sequence[str], missing: Any = None) -> Node:
-    content = "".join(f"{text}\0" for text in strings).encode()
+    try:
+        content = "\0".join([*strings, ""]).encode()
+    except UnicodeEncodeError:
+        content = b""
     if content.count(0) != len(strings):
-        wrong = next(text for text in strings if "\0" in text)
-        raise ValueError(f"text must be free of NUL characters, which R's cannot hold; got {wrong!r}. Remove them.")
+        for text in strings:
+            plain_text("text", text)
     where = missing if missing is not None and missing.any() else None
     return "character", (content, len(strings), where), {}
 
@@ -154,7 +180,8 @@ def _is_default(index: pd.Index) -> bool:
 def from_node(node: Node) -> Any:
     """Return a node as a Python value.
 
-    Raises TypeError for an R class whose numbers mean something else than they say: Date, POSIXct, integer64, ...
+    Raises TypeError for an R class whose numbers mean something else than they say, such as integer64, for malformed
+    factors and data frames, and ValueError for text that is not UTF-8.
     """
     kind, data, attributes = node
     if kind in ("NULL", "raw"):
@@ -169,7 +196,7 @@ def from_node(node: Node) -> Any:
     if "names" in attributes:
         return pd.Series(values, index=_names(attributes, "names"))
     if len(values) == 1 and not isinstance(values, pd.Categorical):
-        return values[0].item() if isinstance(values[0], np.generic) else values[0]
+        return values[0].item() if isinstance(values[0], np.generic) and values.dtype.kind not in "mM" else values[0]
     return values
 
 
@@ -177,11 +204,13 @@ def _column(node: Node) -> Any:
     """Return a vector as a 1-D array, with pandas' type where a value is missing."""
     kind, data, attributes = node
     classes = _names(attributes, "class")
+    if tuple(classes) in times.CLASSES and kind in ("integer", "double"):
+        (units,) = _names(attributes, "units") or ["secs"]
+        return times.as_times(classes, _doubles(data), units)
     if kind != "list" and (unknown := sorted(set(classes) - KNOWN_CLASSES)):
         raise TypeError(f"R's value must have a Python form; got a vector of class {unknown}. Unclass it in R.")
     if "factor" in classes:
-        codes = np.where(data == NA_INTEGER, 0, data) - 1
-        return pd.Categorical.from_codes(codes, pd.Index(_names(attributes, "levels")), ordered="ordered" in classes)
+        return _from_factor(node, ordered="ordered" in classes)
     if kind == "list":
         return _objects([from_node(item) for item in data])
     if kind == "character":
@@ -197,8 +226,33 @@ def _column(node: Node) -> Any:
     return pd.arrays.BooleanArray(values, missing) if kind == "logical" else pd.arrays.IntegerArray(values, missing)
 
 
+def _doubles(data: Any) -> Any:
+    return np.where(data == NA_INTEGER, np.nan, data) if data.dtype.kind == "i" else data
+
+
+def _from_factor(node: Node, *, ordered: bool) -> pd.Categorical:
+    """Return a factor; pandas has no missing category, so that the values of a level NA become missing ones."""
+    kind, data, attributes = node
+    levels = pd.Index(_names(attributes, "levels"))
+    codes = np.where(data == NA_INTEGER, 0, data)
+    if (
+        kind != "integer"
+        or not levels.is_unique
+        or np.any(codes[data != NA_INTEGER] < 1)
+        or np.any(codes > len(levels))
+    ):
+        raise TypeError("R's value must have a Python form; got a malformed factor. Make it anew by factor().")
+    kept = ~levels.isna()
+    positions = np.concatenate([[-1], np.where(kept, np.cumsum(kept) - 1, -1)])  # by R's code, 0 for missing values
+    return pd.Categorical.from_codes(positions[codes], levels[kept], ordered=ordered)
+
+
 def _from_text(content: bytes, count: int, missing: Any) -> Any:
-    strings = _objects(content.decode().split("\0")[:count])
+    try:
+        strings = _objects(content.decode().split("\0")[:count])
+    except UnicodeDecodeError as cause:
+        wrong = next(text for text in content.split(b"\0") if cause.object[cause.start : cause.end] in text)
+        raise ValueError(f"R's text must be UTF-8; got {wrong!r}. Convert it in R: iconv(x, from, 'UTF-8').") from None
     if missing is None:
         return strings
     strings[missing] = pd.NA
@@ -224,14 +278,19 @@ def _from_list(node: Node) -> list[Any] | dict[str, Any]:
 
 
 def _from_data_frame(node: Node) -> pd.DataFrame:
-    _, columns, attributes = node
+    kind, columns, attributes = node
     names = _names(attributes, "names")
+    if kind != "list" or len(names) != len(columns) or (columns and "row.names" not in attributes):
+        raise TypeError("R's value must have a Python form; got a malformed data frame. Make it anew by data.frame().")
     if wide := [name for name, column in zip(names, columns, strict=True) if {"dim", "row.names"} & set(column[2])]:
         raise TypeError(f"a data frame's columns must be vectors; got a matrix or frame in {wide}. Split it in R.")
-    rows = _column(attributes["row.names"])
+    rows = _column(attributes["row.names"]) if "row.names" in attributes else np.arange(0)
+    vectors = [_column(column) for column in columns]
+    if ragged := [name for name, vector in zip(names, vectors, strict=True) if len(vector) != len(rows)]:
+        raise TypeError(f"a data frame's columns must be as long as its row names; got {ragged}. Make it anew in R.")
     automatic = rows.dtype.kind == "i" and np.array_equal(rows, np.arange(1, len(rows) + 1))
     index = pd.RangeIndex(len(rows)) if automatic else pd.Index(rows)
-    frame = pd.DataFrame({i: _column(column) for i, column in enumerate(columns)}, index=index)
+    frame = pd.DataFrame(dict(enumerate(vectors)), index=index)
     frame.columns = pd.Index(names, dtype=None if names else object)
     return frame
 

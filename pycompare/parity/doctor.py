@@ -21,15 +21,15 @@ version <- function(package) {
 }
 writeLines(c(as.character(getRversion()), vapply(commandArgs(trailingOnly = TRUE), version, "")))
 """
-_DEBIAN_OR_R = 'Debian: apt-get install r-cran-{0}; elsewhere in R: install.packages("{0}")'
+_PACKAGE = 'in R: install.packages("{0}"); Debian: r-cran-{0}'
 _REMEDIES = {
-    "rpy2": "pip install 'pycompare-rtorch[r]'",
+    "rpy2": "in a checkout: pip install -c constraints.txt '.[r]'",
     "R": "install R; Debian: apt-get install r-base-core r-base-dev",
-    "R torch": 'in R: install.packages("torch"); torch::install_torch(); until then its stand-in is used',
-    "mlbench": _DEBIAN_OR_R.format("mlbench"),
-    "ggplot2": _DEBIAN_OR_R.format("ggplot2"),
-    "jsonlite": _DEBIAN_OR_R.format("jsonlite") + "; only to record trajectories anew",
-    "testthat": _DEBIAN_OR_R.format("testthat") + "; only to test the exercises in R",
+    "R torch": 'optional; in R: install.packages("torch"); torch::install_torch()',
+    "mlbench": _PACKAGE.format("mlbench"),
+    "ggplot2": _PACKAGE.format("ggplot2"),
+    "jsonlite": "only to record; " + _PACKAGE.format("jsonlite"),
+    "testthat": "only for R's tests; " + _PACKAGE.format("testthat"),
 }
 
 
@@ -43,7 +43,7 @@ def diagnose() -> pd.DataFrame:
         "rpy2": _installed("rpy2"),
     } | _r_versions()
     rows = [(name, value or "missing", "" if value else _REMEDIES[name]) for name, value in found.items()]
-    return pd.DataFrame([*rows, _session_row()], columns=["name", "version", "remedy"])
+    return pd.DataFrame([*rows, _session_row(found)], columns=["name", "version", "remedy"])
 
 
 def _installed(distribution: str) -> str:
@@ -64,7 +64,9 @@ def _r_versions() -> dict[str, str]:
     return dict(zip(names, printed.splitlines(), strict=True))
 
 
-def _session_row() -> tuple[str, str, str]:
+def _session_row(found: dict[str, str]) -> tuple[str, str, str]:
+    if lacking := [name for name in ("R", "rpy2") if not found[name]]:
+        return "RSession", "does not start", f"needs {' and '.join(lacking)}: see there"
     try:
         RSession(backend=None).close()
     except RUnavailable as error:

@@ -4,7 +4,6 @@ R torch and PyTorch cannot be loaded into one process, so R runs in a child that
 """
 
 import contextlib
-import math
 import os
 import re
 import shutil
@@ -17,23 +16,25 @@ import time
 import warnings
 import weakref
 from collections.abc import Iterator
+from itertools import count
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from pycompare.parity.convert import Node, from_node, to_node
+from pycompare.checks import number
+from pycompare.parity.convert import Node, from_node, plain_text, to_node
 
 Backend = Literal["auto", "torch", "basetorch"]
 
 START_SECONDS = 60.0  # 0.5 s are usual; a cold network disk may take long
 GRACE_SECONDS = 0.5  # for R to obey an interrupt: Ctrl-C is to be over within a second
 LEAVE_SECONDS = 2.0  # for R's exit hooks
+LONGEST_WAIT = 86400.0  # at a time: poll() counts milliseconds in 32 bits
 
-INSTALL = (
-    "Install R (Debian: r-base-core r-base-dev r-cran-mlbench r-cran-ggplot2) and `pip install 'pycompare-rtorch[r]'`; "
-    "R 4.2 needs rpy2==3.6.4 with rpy2-rinterface<=3.6.4 and rpy2-robjects<=3.6.4."
-)
+R_ITSELF = "Install R (Debian: r-base-core r-base-dev r-cran-mlbench r-cran-ggplot2)."
+RPY2 = "In a checkout of pycompare: `pip install -c constraints.txt '.[r]'`; R 4.2 needs rpy2==3.6.4, as it says."
 R_NAME = re.compile(r"((?:[A-Za-z][\w.]*):::?)?([A-Za-z.][\w.]*)")
 
 
@@ -90,9 +91,15 @@ class RSession:
 
     Back come the same, but: a vector of one element without names as a scalar, whole numbers as int64, NA_real_ as nan,
     a vector with NA as pandas' Int64, boolean or string, a matrix with dimnames as a DataFrame, a list as a dict where
-    every element has a name of its own. Names of an array's dimensions beyond two and the class of a list are lost; an
-    index 1, 2, ... comes back as pandas' default. Functions, environments, calls and vectors of a class such as Date
-    have no Python form: a TypeError says so, unless R would not print the value: `f <- function(x) x` gives None.
+    every element has a name of its own, the values of a factor's level NA as missing ones. Dates and times come, but do
+    not go: Date as datetime64[D], POSIXct as datetime64[ns] in UTC, difftime as timedelta64[ns]; within a DataFrame in
+    pandas' units. Names of an array's dimensions beyond two, the class of a list and the time zone are lost; an index
+    1, 2, ... comes back as pandas' default. Lists may be nested 200 levels deep. Functions, environments, calls and
+    vectors of other classes have no Python form: a TypeError says so, unless R would not print the value:
+    `f <- function(x) x` gives None.
+
+    What cannot be sent (masked entries, text with NUL or lone surrogates, ...) is an error before R hears of it: the
+    session and its variables stay.
 
     Arguments:
         backend: what the exercises' R code finds as torch: R torch where installed, else its stand-in ("auto"), or one
@@ -155,18 +162,20 @@ class RSession:
             RSessionDied: R crashed, was killed, or is closed.
             TypeError: the value has no Python form.
         """
-        return self._request(code, {}, timeout)
+        return self._request(plain_text("`code`", code), {}, timeout)
 
     def call(self, name: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         """Call the R function `name`, such as "sd" or "stats::sd"; return its value. Raises as `eval` does.
 
         An R argument that is itself called `timeout` can only be given by position.
         """
-        if not R_NAME.fullmatch(name):
+        if not R_NAME.fullmatch(plain_text("`name`", name)):
             raise ValueError(f"`name` must be the name of an R function; got {name!r}. For other code use eval().")
-        variables = {f".arg{i}": to_node(value) for i, value in enumerate(args, start=1)}
-        given = [f"`{variable}`" for variable in variables] + [f"`{key}` = `{key}`" for key in kwargs]
-        variables |= {key: to_node(value) for key, value in kwargs.items()}
+        keys = [_argument_name(key) for key in kwargs]
+        free = (variable for i in count(1) if (variable := f".arg{i}") not in keys)
+        variables = {variable: to_node(value) for variable, value in zip(free, args, strict=False)}
+        given = [f"`{variable}`" for variable in variables] + [f"{_quoted(key)} = {_quoted(key)}" for key in keys]
+        variables |= {key: to_node(value) for key, value in zip(keys, kwargs.values(), strict=True)}
         return self._request(f"{name}({', '.join(given)})", variables, timeout)
 
     def source(self, path: str | os.PathLike[str], *, timeout: float | None = None) -> None:
@@ -179,18 +188,19 @@ class RSession:
 
     def _request(self, code: str, variables: dict[str, Node], timeout: float | None) -> Any:
         limit = self.timeout if timeout is None else _checked_timeout(timeout)
+        request = ForkingPickler.dumps((code, variables))  # before R hears of it: what fails here leaves it as it is
         with self._lock:
             self._check_open()
             with self._killing_on_failure():
-                self._send((code, variables))
+                self._send(request)
                 answer, interrupted = self._answer(limit)
         if interrupted or answer[0] == "interrupted":
             raise KeyboardInterrupt
         return _value(answer)
 
-    def _send(self, request: object) -> None:
+    def _send(self, request: Any) -> None:
         try:
-            self._connection.send(request)
+            self._connection.send_bytes(request)
         except OSError:
             raise self._died() from None
 
@@ -210,9 +220,11 @@ class RSession:
             if not ready:
                 raise KeyboardInterrupt if interrupted else RTimeout(f"R took longer than {limit:g} s and was killed.")
             try:
-                answer = self._connection.recv()
-            except (EOFError, OSError):
-                raise KeyboardInterrupt if interrupted else self._died() from None
+                answer = self._receive()
+            except RSessionDied:
+                if interrupted:
+                    raise KeyboardInterrupt from None
+                raise
             if answer[0] != "print":
                 return answer, interrupted
             print(answer[2], end="", file=getattr(sys, answer[1]), flush=True)
@@ -220,8 +232,10 @@ class RSession:
     def _ready_before(self, deadline: float | None) -> bool:
         if deadline is None:
             return self._connection.poll(None)
-        left = deadline - time.monotonic()
-        return left > 0 and self._connection.poll(left)  # R that prints without end is always ready
+        while (left := deadline - time.monotonic()) > 0:  # R that prints without end is always ready
+            if self._connection.poll(min(left, LONGEST_WAIT)):
+                return True
+        return False
 
     def _died(self) -> RSessionDied:
         _kill(self._process)
@@ -238,15 +252,23 @@ class RSession:
             raise
 
     def _await_start(self) -> None:
+        """Wait until R is there. Ctrl-C kills it: what starts R in its process would answer with a traceback."""
         try:
             with self._killing_on_failure():
-                answer, interrupted = self._answer(START_SECONDS)
-                if interrupted:
-                    raise KeyboardInterrupt
+                if not self._ready_before(time.monotonic() + START_SECONDS):
+                    raise RTimeout(f"R took longer than {START_SECONDS:g} s.")
+                answer = self._receive()
                 if answer[0] == "unavailable":
-                    raise RUnavailable(f"R does not start: {answer[1]}. {INSTALL}")
+                    raise RUnavailable(f"R does not start: {answer[1]}. {remedy(answer[1])}")
         except (RSessionDied, RTimeout) as error:
-            raise RUnavailable(f"R does not start: {error} {INSTALL}") from None
+            raise RUnavailable(f"R does not start: {error} {remedy('')}") from None
+
+    def _receive(self) -> tuple[Any, ...]:
+        try:
+            answer: tuple[Any, ...] = self._connection.recv()
+        except (EOFError, OSError):
+            raise self._died() from None
+        return answer
 
     def _check_open(self) -> None:
         if os.getpid() != self._owner:
@@ -259,10 +281,31 @@ class RSession:
         self._end()
 
 
+def remedy(reason: str) -> str:
+    """What to install, of R and the rpy2 that speaks to it, where R does not start for `reason`."""
+    only_rpy2 = "No module named 'rpy2" in reason and shutil.which("R")
+    return RPY2 if only_rpy2 else f"{R_ITSELF} {RPY2}"
+
+
 def _checked_timeout(timeout: float | None) -> float | None:
-    if timeout is not None and not 0 < timeout < math.inf:
+    if timeout is None:
+        return None
+    seconds = number("timeout", timeout)
+    if seconds <= 0:
         raise ValueError(f"`timeout` must be finite and above 0, in seconds; got {timeout!r}. Use None for no limit.")
-    return timeout
+    return seconds
+
+
+def _argument_name(key: str) -> str:
+    if not key:
+        raise ValueError("`kwargs` must have names; got an empty one. Pass the value by position.")
+    return plain_text("an argument's name", key)
+
+
+def _quoted(name: str) -> str:
+    """`name` as R code spells it, whatever its characters."""
+    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
 
 
 def _value(answer: tuple[Any, ...]) -> Any:

@@ -6,10 +6,10 @@ live R, which has R torch or, for want of it, its stand-in in double precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from pycompare.parity.session import RSession, RUnavailable, reference_folder
 from pycompare.parity.tables import course, descents, draws
 from pycompare.parity.tables.recorded import recorded_folder, toy_points
 
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
 Lane = Literal["recorded R torch", "live R torch", "live R with the stand-in"]
 LANES: dict[str, Lane] = {  # by the name that --lane takes; for live R it is the RSession's backend
     "recorded": "recorded R torch",
@@ -31,7 +34,9 @@ LANES: dict[str, Lane] = {  # by the name that --lane takes; for live R it is th
 SAME_BITS = Budget(why="the same operations in the same order")
 OTHER_KERNELS = Budget(rtol=2e-3, why="another MKL branch moved the course curves by up to 1e-3 relative")
 IN_DOUBLE = Budget(rtol=1e-12, why="sums of products in another order moved double curves by up to 1.7e-13 relative")
+SIDES = ("pycompare", "R")  # the left one and the right one of every report
 _MOST_CURVES = 30
+_MOST_ULPS = 1e6
 SEEDS, SIZES = (-1, 0, 123, 2**31 - 1), (1, 10, 1000)
 
 
@@ -45,6 +50,7 @@ class Table:
         on: the columns that name a row, the step last.
         ours: computes it as R torch does, at the recording's length or at that of `live`.
         in_double: its arguments to compute it as the stand-in does.
+        float32: the columns that hold float32 values, as doubles, where R torch computes them.
         live: the arguments of both sides in a live run, where a shorter one suffices.
         kernels: what is allowed where matrix products have other bits than the recording's.
         stand_in: what is allowed between `in_double` and the stand-in.
@@ -55,19 +61,25 @@ class Table:
     on: tuple[str, ...]
     ours: Callable[..., pd.DataFrame]
     in_double: dict[str, Any] = field(default_factory=lambda: {"dtype": torch.float64})
+    float32: tuple[str, ...] = ()
     live: dict[str, Any] = field(default_factory=dict)
     kernels: Budget = SAME_BITS
     stand_in: Budget = SAME_BITS
 
-    def compare(self, ours: pd.DataFrame, theirs: pd.DataFrame, budget: Budget) -> ParityReport:
-        """Compare two computations of the table; where no column names a row, by its position."""
-        if self.on == ("row",):
-            ours, theirs = (frame.reset_index(names="row") for frame in (ours, theirs))
-        return compare_trajectories(ours, theirs, on=self.on, budget=budget)
+    def compare(
+        self, ours: pd.DataFrame, theirs: pd.DataFrame, budget: Budget, *, float32: Sequence[str] = ()
+    ) -> ParityReport:
+        """Compare two computations of the table, in float32's ulps the columns of `float32` that hold such values."""
+        dtypes = {name: "float32" for name in float32 if all(map(_are_float32, (ours[name], theirs[name])))}
+        return compare_trajectories(self.by_row(ours), self.by_row(theirs), on=self.on, budget=budget, dtypes=dtypes)
+
+    def by_row(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame; where no column names a row, with its position as `row`."""
+        return frame.reset_index(names="row") if self.on == ("row",) else frame
 
 
 @dataclass(frozen=True)
-class Result:
+class TableResult:
     """What came out for one table in one lane."""
 
     functions: str
@@ -90,17 +102,32 @@ class Result:
         """Whether the runs can be drawn over their steps, few enough to be told apart."""
         return self.report.on[-1] in ("epoch", "step") and self.runs <= _MOST_CURVES
 
+    def plot(self) -> ggplot:
+        """Draw ours and R's curves, and how far they are apart."""
+        from pycompare.plots import plot_parity
+
+        return plot_parity(self.report.data, step=self.report.on[-1], by=self.report.on[:-1], sides=SIDES)
+
     @property
     def passed(self) -> bool:
         """Whether the two sides are within the budget."""
         return self.report.is_within(self.budget)
 
     @property
+    def identical(self) -> bool:
+        """Whether the two sides have the same bits."""
+        return self.report.identical
+
+    @property
     def verdict(self) -> str:
-        """The words "identical bits", or the largest distances against the budget."""
-        if self.report.identical:
+        """The words "identical bits", or the largest distances against the budget.
+
+        Ulps by the million tell nothing that the relative distance does not: they are left out.
+        """
+        if self.identical:
             return "identical bits"
-        largest = self.report.summary()[["ulps", "relative"]].max()
+        largest = self.report.data[["ulps", "relative"]].max().fillna(0)
+        ulps = f"{largest['ulps']:g} ulps, " if largest["ulps"] < _MOST_ULPS else ""
         allowed = ", ".join(
             f"{name} {part:g}"
             for name, part in (("rtol", self.budget.rtol), ("atol", self.budget.atol), ("ulps", self.budget.ulps))
@@ -109,7 +136,7 @@ class Result:
         alone = len(self.report.only_left) + len(self.report.only_right)
         rows = f", {alone} rows on one side only" if alone else ""
         word = "within" if self.passed else "MISSED"
-        distance = f"{largest['ulps']:g} ulps, {largest['relative']:.1e} relative{rows}"
+        distance = f"{ulps}{largest['relative']:.1e} relative{rows}"
         return f"{distance}: {word} {allowed or 'identical bits'}"
 
 
@@ -121,6 +148,7 @@ TABLES = (
         "nnf_dropout, torch_randn, torch_randperm",
         ("index",),
         draws.torch_random,
+        float32=("dropout_0.5", "dropout_0.2", "randn", "randperm"),
         in_double={},
         stand_in=Budget(atol=1e-6, why="torch approximates log, sin and cos of normal draws in float32"),
     ),
@@ -129,6 +157,7 @@ TABLES = (
         "nn_init_*_",
         ("init", "index"),
         draws.inits,
+        float32=("value",),
         in_double={},
         kernels=Budget(atol=2e-7, why="orthogonal_: another MKL branch moved its QR decomposition by up to 6.0e-8"),
         stand_in=Budget(atol=1e-6, why="normal draws approximated in float32; float32 against double"),
@@ -139,6 +168,7 @@ TABLES = (
         "course_data, nn_mlp, train_loop, optim_ignite_adamw",
         ("parameter", "index", "step"),
         course.course_first_steps,
+        float32=("value",),
         kernels=Budget(atol=1e-7, why="another MKL branch moved a parameter by up to 3.0e-8 in 5 steps, some near 0"),
         stand_in=Budget(atol=1e-15, why="sums of products in another order: measured 6e-17, some parameters near 0"),
     ),
@@ -168,6 +198,7 @@ TABLES = (
         "descend, optim_ignite_sgd, nnf_l1_loss, nnf_smooth_l1_loss",
         ("loss_fn", "setting", "epoch"),
         descents.sgd_toy,
+        float32=("weight", "bias", "loss"),
     ),
 )
 LIVE_ONLY = (  # R torch has not recorded these
@@ -176,12 +207,13 @@ LIVE_ONLY = (  # R torch has not recorded these
         "loss_map",
         ("loss_fn", "index"),
         descents.loss_maps,
+        float32=("loss",),
         stand_in=Budget(ulps=8, why="R sums 50 numbers in long double: measured 2 ulps, and 3 on a grid of 101 x 101"),
     ),
 )
 
 
-def run(lane: str | None = None) -> Iterator[Result]:
+def run(lane: str | None = None) -> Iterator[TableResult]:
     """Compare all tables in one lane ("recorded", "torch", "basetorch"), or in those that are to be had here.
 
     Raises:
@@ -203,16 +235,17 @@ def run(lane: str | None = None) -> Iterator[Result]:
             yield from live_results(session)
 
 
-def recorded_results() -> Iterator[Result]:
+def recorded_results() -> Iterator[TableResult]:
     """Compare every recorded table with ours."""
     same_kernels = mkl_kernels() == "recorded"
     for table in TABLES:
         budget = SAME_BITS if same_kernels else table.kernels
         theirs = pd.read_csv(recorded_folder() / f"{table.name}.csv")
-        yield Result(table.functions, "recorded R torch", table.compare(table.ours(), theirs, budget))
+        report = table.compare(table.ours(), theirs, budget, float32=table.float32)
+        yield TableResult(table.functions, "recorded R torch", report)
 
 
-def live_results(session: RSession) -> Iterator[Result]:
+def live_results(session: RSession) -> Iterator[TableResult]:
     """Compare ours with what R computes now, each table at the length of its `live` run."""
     source_exercises(session)
     yield _random_numbers(session)
@@ -220,13 +253,16 @@ def live_results(session: RSession) -> Iterator[Result]:
         yield live_result(table, session)
 
 
-def live_result(table: Table, session: RSession) -> Result:
+def live_result(table: Table, session: RSession) -> TableResult:
     """Compare one table with what R computes in a session that has the exercises."""
     stand_in = session.backend == "basetorch"
     ours = table.ours(**table.live, **(table.in_double if stand_in else {}))
     theirs = session.call(f"record_{table.name}", *_inputs(table), **table.live)
-    report = table.compare(ours, theirs, table.stand_in if stand_in else SAME_BITS)
-    return Result(table.functions, LANES[str(session.backend)], report)
+    float32 = () if stand_in and table.in_double else table.float32
+    if stand_in and float32:  # it draws in double what are float32 tensors on our side
+        theirs = theirs.astype(dict.fromkeys(float32, np.float32))
+    report = table.compare(ours, theirs, table.stand_in if stand_in else SAME_BITS, float32=float32)
+    return TableResult(table.functions, LANES[str(session.backend)], report)
 
 
 def source_exercises(session: RSession) -> None:
@@ -236,7 +272,7 @@ def source_exercises(session: RSession) -> None:
         session.source(file)
 
 
-def as_frame(results: list[Result]) -> pd.DataFrame:
+def as_frame(results: list[TableResult]) -> pd.DataFrame:
     """The table that `pycompare parity` prints: function, runs, numbers, lane, verdict."""
     rows = [
         {
@@ -251,13 +287,27 @@ def as_frame(results: list[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _random_numbers(session: RSession) -> Result:
+def totals(results: Sequence[TableResult]) -> str:
+    """What came out in one line: how many tables and numbers, how many of them how well, and the verdict."""
+    passed, identical = ([getattr(result, of) for result in results] for of in ("passed", "identical"))
+    missed = len(results) - sum(passed)
+    numbers = sum(len(result.report.data) for result in results)
+    counts = f"{sum(identical)} identical in every bit, {sum(passed) - sum(identical)} within their budgets"
+    verdict = f"{missed} MISSED" if missed else "none missed: pycompare computes what R does"
+    return f"{len(results)} tables, {numbers:,} numbers: {counts}, {verdict}."
+
+
+def _random_numbers(session: RSession) -> TableResult:
     on = ("call", "seed", "size", "index")
     theirs = session.call("draw_random_numbers", np.array(SEEDS), np.array(SIZES))
     ours = draws.random_numbers(SEEDS, SIZES)
     report = compare_trajectories(ours, theirs, on=on, budget=SAME_BITS)
     functions = "runif, rnorm, sample, mlbench.friedman1, 2, 3, mlbench.spirals"
-    return Result(functions, LANES[str(session.backend)], report)
+    return TableResult(functions, LANES[str(session.backend)], report)
+
+
+def _are_float32(values: pd.Series) -> bool:
+    return values.astype(np.float32).astype(np.float64).equals(values.astype(np.float64))
 
 
 def _inputs(table: Table) -> list[dict[str, Any]]:

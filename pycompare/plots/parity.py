@@ -7,27 +7,39 @@ from collections.abc import Sequence
 import pandas as pd
 import plotnine as p9
 
-_SIDE_COLORS = {"left": "#7fbfd4", "right": "#14375e", "distance": "#b5482f"}
-_SIDE_SIZES = {"left": 2.0, "right": 0.6, "distance": 0.6}
+_COLORS = ("#7fbfd4", "#14375e", "#b5482f")  # of the left side, the right one and their distance
+_SIZES = (2.0, 0.6, 0.6)  # the left side shows as a rim of the right one
 
 
-def plot_parity(data: pd.DataFrame, *, step: str, by: Sequence[str] = ()) -> p9.ggplot:
+def plot_parity(
+    data: pd.DataFrame, *, step: str, by: Sequence[str] = (), sides: tuple[str, str] = ("left", "right")
+) -> p9.ggplot:
     """Both sides of every compared column over `step`, and below them their distance in ulps.
 
     Arguments:
         data: the `data` of a `pycompare.parity.ParityReport`.
         step: the column on the horizontal axis.
         by: columns that tell apart the runs in `data`, each a line of its own.
+        sides: what the legend calls the left side and the right one.
+
+    Raises:
+        ValueError: `data` has no rows, as where the two sides have no key in common.
     """
-    curves = data.melt(
+    if data.empty:
+        raise ValueError(
+            "`data` must have rows to draw; got none. The sides have no key in common: see only_left and only_right."
+        )
+    curves = data.astype({"left": float, "right": float}).melt(
         id_vars=[*by, step, "column"], value_vars=["left", "right", "ulps"], var_name="side", value_name="number"
     )
     distance = curves["side"] == "ulps"
     panels = curves["column"].where(~distance, "distance of " + curves["column"] + " in ulps")
     names = data["column"].unique()
     order = [*names, *(f"distance of {name} in ulps" for name in names)]
+    legend = (*sides, "distance")
+    words = dict(zip(("left", "right", "ulps"), legend, strict=True))
     curves = curves.assign(
-        side=pd.Categorical(curves["side"].where(~distance, "distance"), categories=list(_SIDE_COLORS)),
+        side=pd.Categorical(curves["side"].map(words), categories=legend),
         panel=pd.Categorical(panels, categories=order),
         line=curves[[*by, "side"]].astype(str).agg(" ".join, axis=1),
     )
@@ -37,8 +49,8 @@ def plot_parity(data: pd.DataFrame, *, step: str, by: Sequence[str] = ()) -> p9.
         + p9.geom_line(data=curves[~alone], na_rm=True)
         + p9.geom_point(data=curves[alone], na_rm=True)
         + p9.facet_wrap("panel", scales="free_y", ncol=len(names))
-        + p9.scale_color_manual(values=_SIDE_COLORS)  # the left side shows as a rim of the right one
-        + p9.scale_size_manual(values=_SIDE_SIZES)
+        + p9.scale_color_manual(values=dict(zip(legend, _COLORS, strict=True)))
+        + p9.scale_size_manual(values=dict(zip(legend, _SIZES, strict=True)))
         + p9.labs(x=step, y="", color="", size="")
         + p9.theme_bw()
         + p9.theme(figure_size=(2 + 2.8 * len(names), 5), panel_grid_minor=p9.element_blank())

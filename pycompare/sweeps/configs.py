@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from pycompare.checks import number, whole_number
+from pycompare.checks import number, true_or_false, whole_number
 from pycompare.data.split import Split, course_data
 from pycompare.divergence import first_failure, is_finite
 from pycompare.progress import Progress, progress_bar
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 OnEpoch = Callable[[str, int, nn.Module], object]
+Rows = list[dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,6 +126,7 @@ def compare_configs(
 
     Raises:
         ValueError, TypeError: before any training, naming argument, value and remedy.
+        What `on_epoch` raises, and KeyboardInterrupt: with the attribute `partial`, the frame of what was done.
 
     Mirrors the course's `compare_configs(epochs, batch_size, lr, weight_decay, beta1, beta2)` and has its bits. It
     differs where R's fails: a run that diverges does not stop it.
@@ -148,17 +150,19 @@ def compare_configs(
         dtype=checked_dtype(dtype),
     )
     sweep.check_network()
+    n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), true_or_false("progress", progress)
     settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
-    with (
-        torch_threads(options.threads),
-        progress_bar(options.epochs * len(values), unit="epoch", show=progress) as bar,
-    ):
-        runs = _run_all(sweep, settings, labels, _checked_n_jobs(n_jobs, on_epoch), bar, on_epoch)
-    for curves, label, value in zip(runs, labels, values, strict=True):
-        curves.insert(0, "config", label)
-        curves.insert(1, parameter, value)
-    frame = pd.concat(runs, ignore_index=True).replace([math.inf, -math.inf], math.nan)
-    return Comparison(frame, parameter, values, sweep.arguments() | variation.fixed)
+    runs: list[Rows] = [[] for _ in values]
+    try:
+        with (
+            torch_threads(options.threads),
+            progress_bar(options.epochs * len(values), unit="epoch", show=shown) as bar,
+        ):
+            _run_all(sweep, settings, labels, n_jobs, bar, on_epoch, runs)
+    except BaseException as error:
+        error.partial = _frame(parameter, values, labels, runs)  # type: ignore[attr-defined]
+        raise
+    return Comparison(_frame(parameter, values, labels, runs), parameter, values, sweep.arguments() | variation.fixed)
 
 
 @dataclass(frozen=True)
@@ -177,14 +181,17 @@ class _Sweep:
         settings: dict[str, float],
         watch: Callable[[int, nn.Module], object] | None = None,
         tick: Callable[[], object] = bool,
-    ) -> pd.DataFrame:
-        """Make a network in a random scope and train it with `settings`; `watch` sees it, and `tick` counts epochs.
+        rows: Rows | None = None,
+    ) -> Rows:
+        """Make a network in a random scope, train it with `settings`, and append to `rows` what each epoch brings.
+
+        `watch` sees the network, and `tick` counts epochs.
 
         The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
         """
         arguments = _optimizer_arguments(self.options.optimizer, settings)
         options = replace(self.options, batch_size=int(settings["batch_size"]), arguments=arguments)
-        rows = []
+        rows = [] if rows is None else rows
         with torch_threads(options.threads), ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
             network = self.make_network().to(self.device, self.dtype)
@@ -198,7 +205,7 @@ class _Sweep:
                 tick()
                 if watch:
                     watch(len(rows), network)
-        return pd.DataFrame(rows)
+        return rows
 
     def check_network(self) -> None:
         """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
@@ -226,18 +233,29 @@ def _run_all(
     n_jobs: int | None,
     bar: Progress,
     on_epoch: OnEpoch | None,
-) -> list[pd.DataFrame]:
+    runs: list[Rows],
+) -> None:
+    """Fill `runs`: the rows of each run, as they come."""
     if n_jobs != 1:
         from pycompare.sweeps.parallel import run_in_parallel
 
-        bar.set_description(f"{len(settings)} runs side by side")
-        return run_in_parallel(sweep.run, settings, labels, n_jobs, on_done=lambda: bar.update(sweep.options.epochs))
+        def keep(i: int, rows: Rows) -> None:
+            runs[i] += rows
+            bar.update(sweep.options.epochs)
 
-    runs = []
-    for i, (setting, label) in enumerate(zip(settings, labels, strict=True), start=1):
-        bar.set_description(f"run {i}/{len(settings)}, {label}")
-        runs.append(sweep.run(setting, partial(on_epoch, label) if on_epoch else None, bar.update))
-    return runs
+        bar.set_description(f"{len(settings)} runs side by side")
+        run_in_parallel(sweep.run, settings, labels, n_jobs, keep)
+        return
+    for i, (setting, label) in enumerate(zip(settings, labels, strict=True)):
+        bar.set_description(f"run {i + 1}/{len(settings)}, {label}")
+        sweep.run(setting, partial(on_epoch, label) if on_epoch else None, bar.update, runs[i])
+
+
+def _frame(parameter: str, values: tuple[float, ...], labels: list[str], runs: list[Rows]) -> pd.DataFrame:
+    """The rows of all runs, as `Comparison.data` describes them."""
+    keys = [{"config": label, parameter: value} for label, value in zip(labels, values, strict=True)]
+    frame = pd.DataFrame([key | row for key, rows in zip(keys, runs, strict=True) for row in rows])
+    return frame.replace([math.inf, -math.inf], math.nan)
 
 
 def _summary_row(config: object, run: pd.DataFrame) -> dict[str, object]:
@@ -303,10 +321,19 @@ def _network_factory(network: Callable[[], nn.Module] | None, split: Split, loss
             f"`network` must be given for rows of shape {tuple(x.shape[1:])}, targets {tuple(y.shape[1:])}: the default"
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
-    width = y.shape[1]
-    if loss.of_classes and width == 1:
-        width = int(max(y.max(), split.valid.tensors[1].max())) + 1
+    width = _classes(torch.cat([y, split.valid.tensors[1]])) if loss.of_classes and y.shape[1] == 1 else y.shape[1]
     return partial(MLP, x.shape[1], out_features=width)
+
+
+def _classes(targets: torch.Tensor) -> int:
+    """How many classes there are, at least two, when `targets` are their indices."""
+    wrong = targets[(targets < 0) | (targets != targets.floor()) | (targets >= max(2, len(targets)))]
+    if len(wrong):
+        raise ValueError(
+            f"`data` must have classes 0, 1, ..., fewer than rows, as targets; got {wrong[0].item()!r}."
+            " Number the classes from 0."
+        )
+    return max(2, int(targets.max()) + 1)
 
 
 def _checked_n_jobs(n_jobs: int | None, on_epoch: OnEpoch | None) -> int | None:

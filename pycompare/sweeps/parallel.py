@@ -22,38 +22,37 @@ def run_in_parallel(
     settings: Sequence[Setting],
     labels: Sequence[str],
     n_jobs: int | None,
-    on_done: Callable[[], object],
-) -> list[Result]:
-    """`[run(setting) for setting in settings]`, `n_jobs` at a time.
+    keep: Callable[[int, Result], object],
+) -> None:
+    """`keep(i, run(setting))` for the i-th of `settings`, `n_jobs` at a time.
 
     Arguments:
         run: called in the workers; it and its arguments must be picklable (joblib pickles lambdas too).
         settings: its arguments, one a call.
         labels: their names, for errors.
         n_jobs: as in scikit-learn: how many workers, -1 for all cores, None for what `joblib.parallel_config` says.
-        on_done: called here after each call, in the order of `settings`.
+        keep: called in this process with each result as it comes, and its place.
 
     Raises:
         RuntimeError: a worker died; the message names what was not finished.
     """
-    results: dict[int, Result] = {}
+    finished: set[int] = set()
     backend, _ = joblib.parallel.get_active_backend()
-    finished = _beside_workers if isinstance(backend, LokyBackend) else _through_joblib
+    run_all = _beside_workers if isinstance(backend, LokyBackend) else _through_joblib
 
-    def keep(i: int, result: Result) -> None:
-        results[i] = result
-        on_done()
+    def note(i: int, result: Result) -> None:
+        keep(i, result)
+        finished.add(i)
 
     try:
-        finished(run, settings, n_jobs, keep)
+        run_all(run, settings, n_jobs, note)
     except BrokenExecutor as cause:
-        unfinished = ", ".join(label for i, label in enumerate(labels) if i not in results)
+        unfinished = ", ".join(label for i, label in enumerate(labels) if i not in finished)
         if unfinished:
             raise RuntimeError(
                 f"A worker died before these were finished: {unfinished}."
                 " It may have run out of memory; choose a smaller `n_jobs`."
             ) from cause
-    return [results[i] for i in range(len(settings))]
 
 
 def _through_joblib(

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from pycompare.checks import unmasked
 from pycompare.labels import setting_label
 
 Numbers: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any] | pd.Series[Any] | pd.Index[Any]"
@@ -69,7 +70,7 @@ def named(names: Collection[str]) -> str:
 
 
 def _distinct(name: str, values: Any, check: Check) -> list[Any]:
-    if getattr(values, "ndim", 1) != 1 or len(values) == 0:
+    if getattr(unmasked(name, values), "ndim", 1) != 1 or len(values) == 0:
         raise ValueError(
             f"`{name}` must be a one-dimensional list with at least one value; got {values!r}. Pass e.g. [0.1, 0.2]."
         )

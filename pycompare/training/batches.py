@@ -17,7 +17,16 @@ def cast_dataset(name: str, dataset: Dataset[Any], like: Tensor) -> Dataset[Any]
     if len(dataset) == 0:  # type: ignore[arg-type]
         raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
     tensors = _whole_tensors(dataset)
-    return dataset if tensors is None else tuple(_cast(tensor, like) for tensor in _pair(tensors))
+    if tensors is None:
+        return dataset
+    cast = tuple(_cast(tensor, like) for tensor in _pair(tensors))
+    for before, after in zip(tensors, cast, strict=True):
+        if before.is_floating_point() and (beyond := after.isinf().cpu() & before.isfinite().cpu()).any():
+            raise ValueError(
+                f"`{name}` must hold numbers within {like.dtype}; got {before.cpu()[beyond][0].item()!r}. Rescale them,"
+                " as Split.standardized() does, or train in float64."
+            )
+    return cast
 
 
 def split_batches(data: Dataset[Any] | tuple[Tensor, ...], batch_size: int) -> Batches:

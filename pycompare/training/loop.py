@@ -122,7 +122,7 @@ def train_valid(
             other counts may move bits. An idle machine gains by more of them from about 256 units a layer on.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
             them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on. What it
-            raises ends the training.
+            raises ends the training, with the attribute `partial`: the frame of the epochs so far. So does Ctrl-C.
         optimizer_arguments: lr, betas, weight_decay, eps, amsgrad, momentum, ...: what the optimiser takes.
 
     Returns:
@@ -138,8 +138,14 @@ def train_valid(
     valid_loss. Torch's global generator advances as the network draws from it (dropout), and not otherwise.
     """
     options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads)
-    with torch_threads(options.threads):
-        return pd.DataFrame(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
+    rows: list[dict[str, float]] = []
+    try:
+        with torch_threads(options.threads):
+            rows.extend(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
+    except BaseException as error:
+        error.partial = pd.DataFrame(rows)  # type: ignore[attr-defined]
+        raise
+    return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)

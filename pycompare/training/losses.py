@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pycompare.checks import one_of
+from pycompare.labels import value_label
 from pycompare.training.torch_private import MEAN, log_softmax_backward, nn_functions
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -26,18 +28,22 @@ class Loss:
     Attributes:
         given: what the user named it by: a name, or a callable.
         function: the mean over a batch, of outputs and targets, which refuses what does not fit together.
-        pointwise: of outputs, targets and `reduction`, where the loss is a mean over pairs of numbers.
+        checked: makes a function like `function` of a callable of the same kind.
+        pointwise: of outputs, targets and `reduction`, where any two numbers can be compared.
         batch: from a batch's targets what `Fused` calls; None where only autograd can train.
         rooted: its root is reported, and beside it that of the whole validation set.
         of_classes: targets may be indices of classes.
+        of_shares: targets are from 0 to 1, the outputs their logits.
     """
 
     given: str | LossFunction
     function: LossFunction
+    checked: Callable[[LossFunction], LossFunction]
     pointwise: Callable[..., Tensor] | None = None
     batch: Callable[[Tensor], BatchLoss] | None = None
     rooted: bool = False
     of_classes: bool = False
+    of_shares: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross to a worker as what the user named."""
@@ -45,9 +51,24 @@ class Loss:
 
     def fits(self, targets: Tensor, width: int) -> bool:
         """Whether a network with `width` outputs can be trained on `targets` as they are."""
+        if self.of_shares and not _are_shares(targets).all():
+            return False
         if not self.of_classes or _are_probabilities(targets, width):
             return targets.shape == (len(targets), width) and (not self.of_classes or targets.is_floating_point())
         return targets.numel() == len(targets) and bool(_known_classes(targets.reshape(-1), width).all())
+
+    def check_varies(self, outputs: Tensor, targets: Tensor) -> None:
+        """Refuse a callable that gives one number whatever the outputs: it would train nothing, and look trained."""
+        if isinstance(self.given, str):
+            return
+        with torch.no_grad():
+            others = (outputs, outputs + 1, 1 - 10 * outputs, 100 * outputs - 1)
+            values = {float(self.function(other, targets)) for other in others}
+        if len(values) == 1 and math.isfinite(value := values.pop()):
+            raise ValueError(
+                f"`loss` must depend on the network's outputs; got {value_label(self.given)}, which returns {value!r}"
+                " whatever they are. Compute it from its first argument."
+            )
 
     def cast(self, targets: Tensor, width: int, dtype: torch.dtype) -> Tensor:
         """`targets` as `batch` takes them: numbers of `dtype`, or indices of classes, shape (n,)."""
@@ -57,11 +78,30 @@ class Loss:
 
 
 def find_loss(loss: str | LossFunction) -> Loss:
-    """The loss that a name, or a callable (outputs, targets) -> scalar tensor, stands for."""
-    if callable(loss):
-        pointwise = loss in _POINTWISE or isinstance(loss, _POINTWISE_MODULES)
-        return Loss(loss, _same_shape(loss) if pointwise else _scalar(loss))
-    return LOSSES[one_of("loss", loss, LOSSES, OWN_LOSS)]
+    """The loss that a name, or a callable (outputs, targets) -> scalar tensor, stands for.
+
+    PyTorch's own are known by what they are: they get the checks of their name, and a default network that fits.
+    """
+    if not callable(loss):
+        return LOSSES[one_of("loss", loss, LOSSES, OWN_LOSS)]
+    name = next((name for twin, name in _TWINS if loss is twin or type(loss) is twin), None)
+    if name is None:
+        return Loss(loss, _scalar(loss), _scalar)
+    known = LOSSES[name]
+    function = _scalar(known.checked(loss))
+    return replace(known, given=loss, function=function, pointwise=None, batch=None, rooted=False)
+
+
+def _scalar(function: LossFunction) -> LossFunction:
+    """`function`, refusing what is not one number."""
+
+    def checked(outputs: Tensor, targets: Tensor) -> Tensor:
+        value = function(outputs, targets)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise ValueError(f"`loss` must return a scalar tensor; got {value!r}. Reduce it, as by .mean().")
+        return value.reshape(())
+
+    return checked
 
 
 def _same_shape(function: LossFunction) -> LossFunction:
@@ -78,35 +118,43 @@ def _same_shape(function: LossFunction) -> LossFunction:
     return checked
 
 
-def _scalar(function: LossFunction) -> LossFunction:
-    """`function`, refusing what is not one number."""
+def _of_shares(function: LossFunction) -> LossFunction:
+    """`function` of logits, and of targets of the same shape from 0 to 1."""
 
     def checked(outputs: Tensor, targets: Tensor) -> Tensor:
-        value = function(outputs, targets)
-        if not isinstance(value, Tensor) or value.numel() != 1:
-            raise ValueError(f"`loss` must return a scalar tensor; got {value!r}. Reduce it, as by .mean().")
-        return value.reshape(())
+        if not _are_shares(targets).all():
+            wrong = targets[~_are_shares(targets)][0].item()
+            raise ValueError(f"`targets` must lie between 0 and 1; got {wrong!r}. Code the two classes as 0 and 1.")
+        return function(outputs, targets)
+
+    return _same_shape(checked)
+
+
+def _of_classes(function: LossFunction) -> LossFunction:
+    """`function` of logits (n, classes), and of class indices, (n,) or (n, 1), or probabilities (n, classes)."""
+
+    def checked(outputs: Tensor, targets: Tensor) -> Tensor:
+        if targets.shape == outputs.shape and outputs.shape[-1] > 1:
+            return function(outputs, targets.to(outputs.dtype))
+        if outputs.ndim != 2 or targets.numel() != len(outputs) or outputs.shape[1] < 2:
+            raise ValueError(
+                "`network` must return one logit for each class, shape (n, classes), of 2 classes or more; got"
+                f" {tuple(outputs.shape)} for targets {tuple(targets.shape)}. Change the network's last layer."
+            )
+        classes = targets.reshape(-1)
+        known = _known_classes(classes, outputs.shape[1]) | (classes == getattr(function, "ignore_index", 0))
+        if not known.all():
+            raise ValueError(
+                f"`targets` must be class indices from 0 to {outputs.shape[1] - 1}; got {classes[~known][0].item()!r}."
+                " Number the classes from 0, and give the network one output for each."
+            )
+        return function(outputs, classes.long())
 
     return checked
 
 
-def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of logits (n, classes) with class indices, (n,) or (n, 1), or probabilities (n, classes)."""
-    if targets.shape == outputs.shape and outputs.shape[-1] > 1:
-        return F.cross_entropy(outputs, targets)
-    if outputs.ndim != 2 or targets.numel() != len(outputs):
-        raise ValueError(
-            f"`network` must return one logit for each class, shape (n, classes); got {tuple(outputs.shape)} for"
-            f" targets {tuple(targets.shape)}. Change the network's last layer."
-        )
-    classes = targets.reshape(-1)
-    known = _known_classes(classes, outputs.shape[1])
-    if not known.all():
-        raise ValueError(
-            f"`targets` must be class indices from 0 to {outputs.shape[1] - 1}; got {classes[~known][0].item()!r}."
-            " Number the classes from 0, and give the network one output for each."
-        )
-    return F.cross_entropy(outputs, classes.long())
+def _are_shares(targets: Tensor) -> Tensor:
+    return (targets >= 0) & (targets <= 1)
 
 
 def _are_probabilities(targets: Tensor, width: int) -> bool:
@@ -166,10 +214,18 @@ def _cross_entropy_batch(y: Tensor) -> BatchLoss:
     return loss
 
 
+def _bce_batch(y: Tensor) -> BatchLoss:
+    n = y.numel()
+    return lambda out: (
+        F.binary_cross_entropy_with_logits(out, y, reduction="sum"),
+        torch.sigmoid(out).sub_(y).div_(n),
+    )
+
+
 def _pointwise(name: str, function: Any, batch: Callable[[Tensor], BatchLoss], *, rooted: bool = False) -> Loss:
     mean = getattr(nn_functions, f"{name}_loss")
     checked = _same_shape(lambda outputs, targets: mean(outputs, targets, MEAN))
-    return Loss(name, checked, function, batch, rooted=rooted)
+    return Loss(name, checked, _same_shape, function, batch, rooted=rooted)
 
 
 OWN_LOSS = "For another, pass a callable (outputs, targets) -> scalar tensor."
@@ -178,7 +234,19 @@ LOSSES = {
     "l1": _pointwise("l1", F.l1_loss, _l1_batch),
     "huber": _pointwise("huber", F.huber_loss, _huber_batch),
     "smooth_l1": _pointwise("smooth_l1", F.smooth_l1_loss, _smooth_l1_batch),
-    "cross_entropy": Loss("cross_entropy", _cross_entropy, batch=_cross_entropy_batch, of_classes=True),
+    "cross_entropy": Loss(
+        "cross_entropy", _of_classes(F.cross_entropy), _of_classes, batch=_cross_entropy_batch, of_classes=True
+    ),
+    "bce": Loss("bce", _of_shares(F.binary_cross_entropy_with_logits), _of_shares, batch=_bce_batch, of_shares=True),
 }
-_POINTWISE = tuple(loss.pointwise for loss in LOSSES.values() if loss.pointwise)
-_POINTWISE_MODULES = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss)
+_TWINS: list[tuple[object, str]] = [
+    *((F.mse_loss, "mse"), (nn.MSELoss, "mse"), (F.l1_loss, "l1"), (nn.L1Loss, "l1")),
+    *(
+        (F.huber_loss, "huber"),
+        (nn.HuberLoss, "huber"),
+        (F.smooth_l1_loss, "smooth_l1"),
+        (nn.SmoothL1Loss, "smooth_l1"),
+    ),
+    *((F.cross_entropy, "cross_entropy"), (nn.CrossEntropyLoss, "cross_entropy")),
+    *((F.binary_cross_entropy_with_logits, "bce"), (nn.BCEWithLogitsLoss, "bce")),
+]

@@ -10,16 +10,17 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import lru_cache, wraps
 from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 
-from pycompare.checks import number, one_of
+from pycompare.checks import number, one_of, true_or_false
 from pycompare.training.torch_private import add_param_group
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+_LARGEST_FLOAT32 = torch.finfo(torch.float32).max
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
 
@@ -83,7 +84,7 @@ class _AdamFamily(LibTorchOptimizer):
             largest = _kept(state, "max_exp_avg_sq", parameter)
             second = torch.maximum(largest, second, out=largest)
         denominator = second.sqrt().div_(math.sqrt(1 - beta2**step)).add_(_constant(group["eps"], parameter))
-        parameter.addcdiv_(first, denominator, value=-group["lr"] / (1 - beta1**step))
+        parameter.addcdiv_(first, denominator, value=_within(-group["lr"] / (1 - beta1**step), parameter))
 
 
 class AdamW(_AdamFamily):
@@ -134,7 +135,7 @@ class Adam(_AdamFamily):
     def update(self, parameter: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Take one step of Adam."""
         if group["weight_decay"] != 0:
-            grad = grad.add(parameter, alpha=group["weight_decay"])
+            grad = grad.add(parameter, alpha=_within(group["weight_decay"], parameter))
         self._adam_step(parameter, grad, state, group)
 
 
@@ -174,7 +175,7 @@ class RMSprop(LibTorchOptimizer):
         """Take one step of RMSprop."""
         alpha = group["alpha"]
         if group["weight_decay"] != 0:
-            grad = grad.add(parameter, alpha=group["weight_decay"])
+            grad = grad.add(parameter, alpha=_within(group["weight_decay"], parameter))
         square = (
             _kept(state, "square_avg", parameter)
             .mul_(_constant(alpha, parameter))
@@ -190,9 +191,9 @@ class RMSprop(LibTorchOptimizer):
                 .mul_(_constant(group["momentum"], parameter))
                 .addcdiv_(grad, average)
             )
-            parameter.add_(buffer, alpha=-group["lr"])
+            parameter.add_(buffer, alpha=_within(-group["lr"], parameter))
         else:
-            parameter.addcdiv_(grad, average, value=-group["lr"])
+            parameter.addcdiv_(grad, average, value=_within(-group["lr"], parameter))
 
 
 class SGD(LibTorchOptimizer):
@@ -234,7 +235,7 @@ class SGD(LibTorchOptimizer):
         if group["maximize"]:
             grad = -grad
         if group["weight_decay"] != 0:
-            grad = grad.add(parameter, alpha=group["weight_decay"])
+            grad = grad.add(parameter, alpha=_within(group["weight_decay"], parameter))
         if momentum != 0:
             if "momentum_buffer" in state:
                 buffer = state["momentum_buffer"].mul_(_constant(momentum, parameter))
@@ -242,7 +243,7 @@ class SGD(LibTorchOptimizer):
             else:
                 buffer = state["momentum_buffer"] = grad.clone()
             grad = grad.add(buffer, alpha=momentum) if group["nesterov"] else buffer
-        parameter.add_(grad, alpha=-group["lr"])
+        parameter.add_(grad, alpha=_within(-group["lr"], parameter))
 
 
 def make_optimizer(
@@ -288,8 +289,7 @@ def check_optimizer_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
             f" dampening={checked.get('dampening', 0)!r}. Give it a momentum such as 0.9, and no dampening."
         )
     for name in checked.keys() & {"nesterov", "maximize", "amsgrad", "centered"}:
-        if not isinstance(checked[name], bool):
-            raise TypeError(f"`{name}` must be True or False; got {checked[name]!r}. Pass one of them.")
+        true_or_false(name, checked[name])
     if "alpha" in checked:
         checked["alpha"] = number("alpha", checked["alpha"], at_least=0, below=1)
     if "betas" in checked:
@@ -308,6 +308,11 @@ def _kept(state: dict[str, Any], name: str, parameter: Tensor) -> Tensor:
     return kept
 
 
+def _within(value: float, like: Tensor) -> float:
+    """`value`, or an infinity where it is beyond the numbers of `like`: PyTorch's operations refuse it there."""
+    return value if -_LARGEST_FLOAT32 <= value <= _LARGEST_FLOAT32 or like.dtype is torch.float64 else value * math.inf
+
+
 def _constant(value: float, like: Tensor) -> float | Tensor:
     """`value` as PyTorch's operations convert it on their own, for which they take longer than for the operation."""
     return _scalar(value, like.dtype) if like.dtype in (torch.float32, torch.float64) else value
@@ -318,10 +323,18 @@ def _scalar(value: float, dtype: torch.dtype) -> Tensor:
     return torch.tensor(value, dtype=dtype, device="cpu")
 
 
+@wraps(torch.optim.Adagrad)
+def _adagrad(params: Parameters, **arguments: Any) -> torch.optim.Adagrad:
+    opt = torch.optim.Adagrad(params, **({"foreach": False} | arguments))
+    for group in opt.param_groups:
+        group["lr"] = _within(group["lr"], group["params"][0])
+    return opt
+
+
 OPTIMIZERS: dict[str, OptimizerFactory] = {
     "adamw": AdamW,
     "adam": Adam,
     "rmsprop": RMSprop,
     "sgd": SGD,
-    "adagrad": partial(torch.optim.Adagrad, foreach=False),
+    "adagrad": _adagrad,
 }

@@ -150,6 +150,11 @@ def test_the_seed_s_fraction_is_cut_off_as_in_r() -> None:
     assert repr(RRandom(np.int64(7))) == "RRandom(7)"
 
 
+@pytest.mark.parametrize("replace", [np.bool_(True), np.array(True)])
+def test_numpy_s_true_replaces(replace: Any) -> None:
+    assert RRandom(2).sample(5, 9, replace).tolist() == RRandom(2).sample(5, 9, replace=True).tolist()
+
+
 def test_sampling_elements_keeps_their_kind() -> None:
     positions = RRandom(3).sample(3) - 1
     assert RRandom(3).sample(["a", "b", "c"]).tolist() == [["a", "b", "c"][i] for i in positions]
@@ -174,6 +179,12 @@ def test_sampling_elements_keeps_their_kind() -> None:
         (lambda: RRandom(1).sample(0), ValueError, "`x` must be at least 1"),
         (lambda: RRandom(1).sample(2**53), ValueError, "`x` must be at most"),
         (lambda: RRandom(1).sample([[1, 2]]), ValueError, "`x` must be one number or one-dimensional"),
+        (lambda: RRandom(np.ma.masked), TypeError, "`seed` must be a number; got masked"),
+        (lambda: RRandom(1).sample(3, 3, replace="FALSE"), TypeError, "`replace` must be True or False; got 'FALSE'"),
+        (lambda: RRandom(1).sample(3, 3, replace=1), TypeError, "`replace` must be True or False; got 1"),
+        (lambda: RRandom(1).sample(3, 3, replace=None), TypeError, "`replace` must be True or False; got None"),
+        (lambda: RRandom(1).sample(np.ma.array([1, 2], mask=[0, 1])), ValueError, "`x` must be free of masked entries"),
+        (lambda: RRandom(1).sample([1, np.ma.masked]), ValueError, "`x` must be free of masked entries"),
         (lambda: friedman1(0, rng=1), ValueError, "`n` must be at least 1"),
         (lambda: friedman2(5, -1, rng=1), ValueError, "`sd` must be at least 0"),
         (lambda: spirals(1, rng=1), ValueError, "`n` must be at least 2"),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,11 @@ import torch
 from torch.utils.data import TensorDataset
 
 from pycompare import RRandom, Split, course_data, friedman3, spirals_data
+from pycompare.parity import RSession
 
 X = np.arange(20.0).reshape(10, 2)
 Y = np.arange(10.0) / 3
+MASKED = np.ma.array(X, mask=X == 7)
 
 
 def test_the_rows_that_the_rendered_course_page_prints() -> None:
@@ -76,22 +77,8 @@ def test_one_column_and_several_targets() -> None:
     assert (split.train.tensors[0].shape, split.train.tensors[1].shape) == ((7, 1), (7, 2))
 
 
-def test_a_csv_file(tmp_path: Path) -> None:
-    file = tmp_path / "data.csv"
-    pd.DataFrame(X, columns=["a", "b"]).assign(target=Y).to_csv(file, index=False)
-    from_file, from_arrays = Split.from_csv(file, seed=3), Split.from_arrays(X, Y, seed=3)
-    for ours, theirs in zip(from_file.train.tensors, from_arrays.train.tensors, strict=True):
-        assert torch.equal(ours, theirs)
-
-
-def _csv(folder: Path, text: str) -> Path:
-    file = folder / "bad.csv"
-    file.write_text(text)
-    return file
-
-
-def _set(n: int, width: int = 2) -> TensorDataset:
-    return TensorDataset(torch.ones(n, width), torch.ones(n, 1))
+def _set(n: int, width: int = 2, dtype: torch.dtype = torch.float32) -> TensorDataset:
+    return TensorDataset(torch.ones(n, width, dtype=dtype), torch.ones(n, 1))
 
 
 @pytest.mark.parametrize(
@@ -111,21 +98,84 @@ def _set(n: int, width: int = 2) -> TensorDataset:
             "must have targets of",
         ),
         (lambda _: Split(TensorDataset(torch.ones(3)), _set(3)), TypeError, "`train` must be .*; got 1 tensors"),
-        (lambda t: Split.from_csv(_csv(t, "1,2\n2,3\n3,4\n")), ValueError, "with a header; .* begins with numbers"),
-        (lambda t: Split.from_csv(_csv(t, ",a,b\n1,2,3\n2,3,4\n")), ValueError, "must have a name for every column"),
-        (lambda t: Split.from_csv(_csv(t, "a,b\n1,2,3\n2,3,4\n")), ValueError, "must have a name for every column"),
         (lambda _: Split.from_arrays(3.0, 4.0), ValueError, "`X` must have one row for each observation"),
         (lambda _: Split(X, Y), TypeError, "`train` must be a TensorDataset of inputs and targets"),
         (lambda _: Split(_set(3), _set(0)), ValueError, "`valid` must have at least one row"),
         (lambda _: Split(_set(3), _set(3, width=4)), ValueError, r"`valid` must have inputs .* \(2,\) .* got \(4,\)"),
-        (lambda t: Split.from_csv(t / "no.csv"), FileNotFoundError, "`data` must name a CSV file; got .*no.csv"),
-        (lambda t: Split.from_csv(_csv(t, "")), ValueError, "`data` must be a CSV file with a header"),
-        (lambda t: Split.from_csv(_csv(t, "a\n1\n2\n")), ValueError, "`data` must have at least two columns"),
-        (lambda t: Split.from_csv(_csv(t, "a,b\n1,2\n3,x\n")), TypeError, "`y` must hold numbers only"),
-        (lambda t: Split.from_csv(_csv(t, "a,b\n1,2\n3,\n")), ValueError, "`y` must be finite; row 1"),
-        (lambda t: Split.from_csv(_csv(t, "a,b\n1,2\n3,4,5\n")), ValueError, "`data` must be a CSV file"),
+        (lambda _: Split.from_arrays(MASKED, Y), ValueError, "`X` must be free of masked entries"),
+        (lambda _: Split.from_arrays(X, MASKED[:, 1]), ValueError, "`y` must be free of masked entries"),
+        (lambda _: Split.from_arrays([*MASKED], Y), ValueError, "`X` must be free of masked entries"),
+        (lambda _: Split.from_arrays(X, MASKED[:, 1].astype(object)), ValueError, "`y` must be free of masked entries"),
+        (lambda _: Split.from_arrays([[1.0, np.ma.masked]], [1]), ValueError, "`X` must be free of masked entries"),
+        (lambda _: Split.from_arrays(torch.tensor(X * 1j), Y), TypeError, "`X` must hold real numbers; got complex128"),
+        (lambda _: Split.from_arrays(X, [*(Y * 1j)]), TypeError, "`y` must hold real numbers; got complex128"),
+        (lambda _: Split.from_arrays(X, (Y * 1j).astype(object)), TypeError, "`y` must hold real numbers; got object"),
+        (
+            lambda _: Split(_set(3, dtype=torch.complex64), _set(3)),
+            TypeError,
+            "`train` must hold real inputs",
+        ),
+        (lambda _: course_data().standardized(targets=1), TypeError, "`targets` must be True or False; got 1"),
     ],
 )
-def test_bad_data(call: Callable[[Path], object], error: type[Exception], message: str, tmp_path: Path) -> None:
+def test_bad_data(call: Callable[[object], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        call(tmp_path)
+        call(None)
+
+
+def test_masked_arrays_without_a_masked_entry_are_arrays() -> None:
+    ours, theirs = Split.from_arrays(np.ma.array(X), np.ma.array(Y)), Split.from_arrays(X, Y)
+    assert torch.equal(ours.train.tensors[0], theirs.train.tensors[0])
+
+
+SCALE = """
+function(train, valid) {
+  s <- scale(train)
+  list(s, scale(valid, attr(s, "scaled:center"), attr(s, "scaled:scale")))
+}
+"""
+
+
+@pytest.mark.r
+@pytest.mark.parametrize("split", [course_data(), spirals_data(), Split.from_arrays(X / 3, Y)], ids=repr)
+def test_standardized_inputs_have_the_bits_of_r_s_scale(split: Split, r_session: RSession) -> None:
+    r_session.eval(f"scale_both <- {SCALE}")
+    theirs = r_session.call("scale_both", split.train.tensors[0].numpy(), split.valid.tensors[0].numpy())
+    ours = split.standardized()
+    for part, scaled, before in zip((ours.train, ours.valid), theirs, (split.train, split.valid), strict=True):
+        assert np.array_equal(part.tensors[0], scaled)
+        assert torch.equal(part.tensors[1], before.tensors[1])
+
+
+def test_standardized_by_the_training_set_alone() -> None:
+    train = TensorDataset(torch.tensor([[1, 0.1], [3, 0.1], [5, 0.1]]), torch.tensor([[0], [4], [8]]))
+    valid = TensorDataset(torch.tensor([[5, 0.1], [7, 0.6]]), torch.tensor([[4], [12]]))
+    split = Split(train, valid).standardized()
+    assert split.train.tensors[0].tolist() == [[-1, 0], [0, 0], [1, 0]]
+    assert split.valid.tensors[0].tolist() == [[1, 0], [2, pytest.approx(0.5)]]
+    assert split.train.tensors[1] is train.tensors[1]
+    both = Split(train, valid).standardized(targets=True)
+    assert both.train.tensors[1].tolist() == [[-1], [0], [1]]
+    assert both.valid.tensors[1].tolist() == [[0], [2]]
+
+
+def test_standardized_leaves_the_split_as_it_was() -> None:
+    split = Split.from_arrays(X, Y)
+    before = split.train.tensors[0].clone()
+    split.standardized()
+    assert torch.equal(split.train.tensors[0], before)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e300, -7.3e-310])
+def test_constant_columns_become_0(value: float) -> None:
+    split = Split.from_arrays(np.full((10, 3), value), Y).standardized(targets=False)
+    assert not split.train.tensors[0].any()
+    assert not split.valid.tensors[0].any()
+
+
+def test_inputs_of_more_dimensions_are_standardized_entry_by_entry() -> None:
+    images = np.random.default_rng(1).normal(3, 2, (20, 2, 3))
+    split = Split.from_arrays(images, np.arange(20.0)).standardized()
+    flat = Split.from_arrays(images.reshape(20, 6), np.arange(20.0)).standardized()
+    assert split.train.tensors[0].shape == (14, 2, 3)
+    assert torch.equal(split.train.tensors[0].reshape(14, 6), flat.train.tensors[0])

@@ -46,6 +46,8 @@ def test_arrays_return_bit_for_bit(array):
         (pd.Series([1.0, 2.0], index=["x", "y"]), pd.Series([1.0, 2.0], index=["x", "y"])),
         (pd.Series([1, 2], index=[7, 8]), pd.Series([1, 2], index=["7", "8"])),
         (pd.Index([1, 2]), np.array([1, 2])),
+        (pd.arrays.SparseArray([0.0, 2.0]), np.array([0.0, 2.0])),
+        (np.ma.array([1.0, 2.0]), np.array([1.0, 2.0])),
         (pd.Categorical(["b", None], ["b", "a"], ordered=True), pd.Categorical(["b", None], ["b", "a"], ordered=True)),
         (np.array([], dtype=np.float64), np.array([], dtype=np.float64)),
         (pd.DataFrame({"x": [0.5]}, index=["r"]), pd.DataFrame({"x": [0.5]}, index=["r"])),

@@ -51,13 +51,25 @@ def test_without_r_all_that_is_missing_has_a_remedy() -> None:
     for package in ("R torch", "mlbench", "ggplot2"):
         assert rows.loc[package, "version"] == "missing"
         assert "install" in rows.loc[package, "remedy"]
-    assert rows.loc["RSession"].tolist() == ["does not start", "R does not start: no R here."]
+    assert rows.loc["RSession"].tolist() == ["does not start", "needs R: see there"]
 
 
-@pytest.mark.usefixtures("_no_r")
-def test_without_rpy2_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("r", "lacking"), [("4.2.2", "rpy2"), ("", "R and rpy2")])
+def test_without_rpy2_it_says_how_to_install_it(r: str, lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "version", _version_of_all_but_rpy2)
-    assert doctor.diagnose().set_index("name").loc["rpy2"].tolist() == ["missing", "pip install 'pycompare-rtorch[r]'"]
+    monkeypatch.setattr(doctor, "_r_versions", lambda: dict.fromkeys(NAMES[5:], r))
+    rows = doctor.diagnose().set_index("name")
+    assert rows.loc["rpy2"].tolist() == ["missing", "in a checkout: pip install -c constraints.txt '.[r]'"]
+    assert rows.loc["RSession"].tolist() == ["does not start", f"needs {lacking}: see there"]
+
+
+@pytest.mark.r
+def test_what_keeps_r_from_starting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RUnavailable("R does not start: libR.so is broken.")
+
+    monkeypatch.setattr(doctor, "RSession", broken)
+    assert doctor.diagnose().set_index("name").loc["RSession", "remedy"] == "R does not start: libR.so is broken."
 
 
 def _version_of_all_but_rpy2(name: str) -> str:
@@ -67,9 +79,11 @@ def _version_of_all_but_rpy2(name: str) -> str:
 
 
 @pytest.mark.usefixtures("_no_r")
-def test_the_command_prints_the_table() -> None:
+def test_the_command_prints_the_table_in_short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "version", _version_of_all_but_rpy2)
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0
     printed = result.output.splitlines()
-    assert printed[0].split() == ["name", "version", "remedy"]
-    assert all(any(line.strip().startswith(name) for line in printed) for name in NAMES)
+    assert max(map(len, printed)) <= 80
+    assert [line.split("  ")[0] for line in printed if not line.startswith(" ")] == [*NAMES, "testthat", "RSession"]
+    assert "    in a checkout: pip install -c constraints.txt '.[r]'" in printed

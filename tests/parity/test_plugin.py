@@ -75,7 +75,7 @@ def test_without_r_those_marked_are_skipped_with_the_reason(project: Path) -> No
     result = run_pytest(project, "-rs")
     assert " 2 passed, 3 skipped" in result.stdout, result.stdout
     assert "R does not start: ModuleNotFoundError: No module named 'rpy2'" in result.stdout
-    assert "pip install 'pycompare-rtorch[r]'" in result.stdout
+    assert "pip install -c constraints.txt '.[r]'" in result.stdout
 
 
 @pytest.mark.usefixtures("_no_rpy2")

@@ -145,6 +145,9 @@ def test_arrays_from_r(r, code, expected):
         ("c(NA, TRUE)", pd.array([pd.NA, True], dtype="boolean")),
         ("c('a', NA)", pd.array(["a", pd.NA], dtype="string")),
         ("factor(c('b', NA), c('b', 'a'))", pd.Categorical(["b", None], ["b", "a"])),
+        ("addNA(factor(c('b', NA)))", pd.Categorical(["b", None], ["b"])),
+        ("factor(c('b', NA, 'a'), c(NA, 'b', 'a'), exclude = NULL)", pd.Categorical(["b", None, "a"], ["b", "a"])),
+        ("structure(list(), class = 'data.frame')", pd.DataFrame(columns=pd.Index([], dtype=object))),
         ("c(a = 1, b = 2)", pd.Series([1.0, 2.0], index=["a", "b"])),
         ("c(a = 1L, b = NA)", pd.Series([1, pd.NA], index=["a", "b"], dtype="Int64")),
         ("table(c('u', 'v', 'u'))", pd.Series([2, 1], index=["u", "v"])),
@@ -188,7 +191,25 @@ def test_frames_return_as_they_were(r):
 
 
 @pytest.mark.parametrize(
-    "code", ["mean", "new.env()", "y ~ x", "list(a = list(1, mean))", "Sys.Date()", "as.difftime(1, units = 'mins')"]
+    "code",
+    [
+        "mean",
+        "new.env()",
+        "y ~ x",
+        "list(a = list(1, mean))",
+        "ts(1:3)",
+        "structure(1, class = c('hms', 'difftime'), units = 'secs')",
+        "structure(0.5, class = 'Date')",
+        "structure(Inf, class = c('POSIXct', 'POSIXt'))",
+        "structure(1e10, class = c('POSIXct', 'POSIXt'))",
+        "structure(5L, levels = 'a', class = 'factor')",
+        "structure(1L, levels = c('a', 'a'), class = 'factor')",
+        "structure(list(1, 2), class = 'data.frame')",
+        "structure(list(a = 1), class = 'data.frame')",
+        "structure(1:3, class = 'data.frame')",
+        "x <- NULL; for (i in 1:201) x <- list(x); x",
+        "x <- NULL; for (i in 1:5000) x <- list(x); x",
+    ],
 )
 def test_values_without_python_form_are_refused(r, code):
     with pytest.raises(TypeError, match="must have a Python form"):
@@ -201,10 +222,125 @@ def test_refusal_says_where(r):
         r.eval("list(a = list(1, mean))")
 
 
-def test_text_that_is_no_text_is_refused(r):
-    with pytest.raises(UnicodeDecodeError):
-        r.eval(r"x <- 'caf\xe9'; Encoding(x) <- 'bytes'; x")
+AS_BYTES = r"x <- 'caf\xe9'; Encoding(x) <- 'bytes';"
+
+
+@pytest.mark.parametrize(
+    "code", ["x", "factor(x)", "list(1, x)", "y <- 1:2; names(y) <- c('a', x); y", "y <- list(1); names(y) <- x; y"]
+)
+def test_text_that_is_no_text_is_refused(r, code):
+    with pytest.raises(ValueError, match=r"R's text must be UTF-8; got b'caf\\xe9'. Convert it in R: iconv"):
+        r.eval(f"{AS_BYTES} {code}")
     assert r.eval("1") == 1.0
+
+
+def test_warnings_that_are_no_text_arrive(r):
+    with pytest.warns(RWarning, match="caf<e9>"):
+        assert r.eval(r"warning('caf\xe9'); 1") == 1.0
+
+
+def test_columns_as_long_as_their_frame_only(r):
+    with pytest.raises(TypeError, match=r"columns must be as long as its row names; got \['b'\]"):
+        r.eval("structure(list(a = 1:2, b = 1), class = 'data.frame', row.names = 1:2)")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("as.Date(c('2024-02-29', NA))", np.array(["2024-02-29", "NaT"], dtype="M8[D]")),
+        ("structure(c(-1L, NA), class = 'Date')", np.array(["1969-12-31", "NaT"], dtype="M8[D]")),
+        ("as.Date('2024-02-29')", np.datetime64("2024-02-29")),
+        (
+            "as.POSIXct(c('1960-01-01 00:00:00.25', NA), tz = 'UTC')",
+            np.array(["1960-01-01T00:00:00.25", "NaT"], dtype="M8[ns]"),
+        ),
+        ("as.POSIXct('2024-07-01 12:00', tz = 'Asia/Tokyo')", np.datetime64("2024-07-01T03:00", "ns")),
+        ("as.difftime(c(1.5, NA), units = 'mins')", np.array([90 * 10**9, "NaT"], dtype="m8[ns]")),
+        ("as.difftime(-2, units = 'weeks')", np.timedelta64(-14 * 86400 * 10**9, "ns")),
+        ("as.Date(c('2024-01-03', '2024-01-01')) - as.Date('2024-01-01')", np.array([172800 * 10**9, 0], "m8[ns]")),
+    ],
+)
+def test_dates_and_times_from_r(r, code, expected):
+    value = r.eval(code)
+    assert value.dtype == expected.dtype
+    np.testing.assert_array_equal(value, expected)
+
+
+def test_dates_and_times_in_frames_from_r(r):
+    frame = r.eval("data.frame(d = as.Date(c('2024-01-01', NA)), t = as.difftime(1:2, units = 'hours'))")
+    assert frame["d"].tolist() == [pd.Timestamp("2024-01-01"), pd.NaT]
+    assert frame["t"].tolist() == [pd.Timedelta("1h"), pd.Timedelta("2h")]
+
+
+class Code(str):
+    """A text of a class that the R process cannot import."""
+
+    def __format__(self, _):
+        return "not what it holds"
+
+
+def nested(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda r: r.eval(b"1"), TypeError, "`code` must be text; got b'1'"),
+        (lambda r: r.eval(["1"]), TypeError, r"`code` must be text; got \['1'\]"),
+        (lambda r: r.eval(None), TypeError, "`code` must be text; got None"),
+        (lambda r: r.eval("1 + 1 \0 + 40"), ValueError, "`code` must be free of NUL characters"),
+        (lambda r: r.eval("'\ud800'"), ValueError, "`code` must be Unicode; got the lone surrogate"),
+        (lambda r: r.call("nchar", "\ud800"), ValueError, "text must be Unicode; got the lone surrogate"),
+        (lambda r: r.call("list", {"\ud800": 1}), ValueError, "text must be Unicode"),
+        (lambda r: r.call("list", **{"\ud800": 1}), ValueError, "an argument's name must be Unicode"),
+        (lambda r: r.call("list", **{"a\0b": 1}), ValueError, "an argument's name must be free of NUL"),
+        (lambda r: r.call("list", **{"": 1}), ValueError, "`kwargs` must have names; got an empty one"),
+        (lambda r: r.call(None), TypeError, "`name` must be text; got None"),
+        (lambda r: r.call(b"sum"), TypeError, "`name` must be text; got b'sum'"),
+        (lambda r: r.call("length", nested(201)), ValueError, "nested at most 200 levels deep"),
+        (lambda r: r.call("length", nested(5000)), ValueError, "nested at most 200 levels deep"),
+        (lambda r: r.call("sum", MASKED), ValueError, "`value` must be free of masked entries; got 1 masked"),
+        (lambda r: r.call("sum", np.ma.masked), ValueError, "`value` must be free of masked entries"),
+        (lambda r: r.call("sum", [MASKED]), ValueError, "`value` must be free of masked entries"),
+        (lambda r: r.eval("1", timeout="1"), TypeError, "`timeout` must be a number; got '1'"),
+        (lambda r: r.eval("1", timeout=True), TypeError, "`timeout` must be a number; got True"),
+    ],
+)
+def test_a_wrong_argument_leaves_the_session_as_it_was(r, call, error, message):
+    r.eval("kept <- 7")
+    with pytest.raises(error, match=message):
+        call(r)
+    assert r.eval("kept") == 7.0
+
+
+@pytest.mark.parametrize("timeout", [3e6, 1e300, np.float64(9)])
+def test_long_timeouts(r, timeout):
+    assert r.eval("1", timeout=timeout) == 1.0
+
+
+def test_texts_of_other_classes_are_what_they_hold(r):
+    assert r.eval(Code("1 + 1")) == 2.0
+    assert r.call("id", [Code("a"), "b"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("levels", [1, 200])
+def test_lists_within_lists_return(r, levels):
+    assert r.call("id", nested(levels)) == nested(levels)
+
+
+@pytest.mark.parametrize("key", [".arg1", ".arg2", "a`b", "a\\b", "a\nb", "list", "é"])
+def test_arguments_may_have_any_name(r, key):
+    assert r.call("setdiff", np.array([1.0, 2.0]), **{"y": 2.0}) == 1.0
+    value = r.call("list", "first", "second", **{key: "named"})
+    assert value == ["first", "second", "named"]
+    assert r.call("names", r.call("list", **{key: 1})) == key
 
 
 def test_calls_take_names_and_packages(r):
@@ -294,7 +430,7 @@ def test_the_sessions_timeout_is_the_default(r):
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
 def test_timeouts_are_checked(r, timeout):
-    with pytest.raises(ValueError, match="`timeout` must be finite and above 0"):
+    with pytest.raises(ValueError, match="`timeout` must be finite"):
         r.eval("1", timeout=timeout)
 
 
@@ -352,6 +488,20 @@ def test_ctrl_c_kills_where_r_does_not_yield(own_r, code):
     assert interrupted(own_r.eval, code) < 1
     assert own_r.closed
     assert group_is_gone(own_r.pid)
+
+
+def test_ctrl_c_while_r_starts_is_quiet(tmp_path):
+    code = """
+import os, signal, threading
+from pycompare.parity import RSession
+threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    RSession(backend=None)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    script = run_script(tmp_path, code, stderr=subprocess.PIPE)
+    assert script.communicate(timeout=30) == ("interrupted\n", "")
 
 
 def test_a_killed_parent_leaves_no_child(r, tmp_path):
@@ -464,7 +614,7 @@ def test_a_closed_session_says_so(own_r):
 def test_without_rpy2_the_error_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "rpy2.py").write_text("raise ModuleNotFoundError(\"No module named 'rpy2'\")\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(RUnavailable, match=r"No module named 'rpy2'.*r-base-core.*rpy2==3.6.4"):
+    with pytest.raises(RUnavailable, match=r"No module named 'rpy2'. In a checkout .*constraints.*rpy2==3.6.4"):
         RSession(backend=None)
 
 

@@ -6,7 +6,9 @@ import base64
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
@@ -15,11 +17,13 @@ from pycompare.cli import app
 from pycompare.parity import Budget, RUnavailable, suite
 from pycompare.parity.session import reference_folder
 from pycompare.parity.tables import course
+from tests.conftest import RECORDED
 
 CHEAP = tuple(table for table in suite.TABLES if table.name in ("spirals_data", "one_cycle"))
 ALL = (*suite.TABLES, *suite.LIVE_ONLY)
 # What the exercises are made of.
 PARTS = {"draw_spirals", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
+COUNTS = "identical in every bit, 0 within their budgets"
 COLUMNS = ["function", "runs", "numbers", "lane", "verdict"]
 
 
@@ -69,6 +73,8 @@ def test_the_command_with_r(arguments: tuple[str, ...], rows: int) -> None:
     assert sum(line.endswith("identical bits") for line in printed) == rows
     assert sum("live R with the stand-in" in line or "live R torch" in line for line in printed) == 3
     assert "doctor" not in result.stdout
+    assert printed[-1].startswith(f"{rows} tables, ")
+    assert printed[-1].endswith("none missed: pycompare computes what R does.")
 
 
 @pytest.mark.r
@@ -120,7 +126,11 @@ def test_a_miss_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 1
     verdicts = [line.split("recorded R torch")[1].strip() for line in result.stdout.splitlines()[1:3]]
     assert verdicts[0] == "identical bits"
-    assert re.fullmatch(r"\S+ ulps, \S+e-08 relative: MISSED identical bits", verdicts[1])
+    assert re.fullmatch(r"\S+e-08 relative: MISSED identical bits", verdicts[1])
+    assert (
+        result.stdout.splitlines()[-1]
+        == "2 tables, 4,200 numbers: 1 identical in every bit, 0 within their budgets, 1 MISSED."
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,6 +149,51 @@ def test_with_other_kernels_the_budget_counts(
     (result,) = suite.run("recorded")
     assert result.passed is passed
     assert result.verdict.endswith(words)
+
+
+STEP32 = 2.0**-25  # of float32 values from 0.25 to 0.5
+
+
+def of_float32(ours: list[float], theirs: list[float], **fields: Any) -> suite.TableResult:
+    frames = [pd.DataFrame({"step": range(len(values)), "x": values}) for values in (ours, theirs)]
+    table = suite.Table("t", "f", ("step",), lambda: frames[0], **fields)
+    return suite.TableResult("f", "recorded R torch", table.compare(*frames, suite.SAME_BITS, float32=table.float32))
+
+
+@pytest.mark.parametrize(
+    ("ours", "fields", "words"),
+    [
+        ([0.25 + 3 * STEP32], {"float32": ("x",)}, "3 ulps, 3.6e-07 relative: MISSED identical bits"),
+        ([0.25 + 3 * STEP32], {}, "3.6e-07 relative: MISSED identical bits"),
+        ([0.25 + STEP32 / 2], {"float32": ("x",)}, "6.0e-08 relative: MISSED identical bits"),
+        ([0.25 + 2.0**-54], {}, "1 ulps, 2.2e-16 relative: MISSED identical bits"),
+        ([0.25], {"float32": ("x",)}, "identical bits"),
+    ],
+)
+def test_float32_values_are_counted_in_float32_s_ulps(ours: list[float], fields: dict[str, Any], words: str) -> None:
+    assert of_float32(ours, [0.25], **fields).verdict == words
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+def test_tables_say_which_columns_hold_float32_values(table: suite.Table) -> None:
+    recorded = RECORDED / f"{table.name}.csv"
+    frame = pd.read_csv(recorded) if recorded.exists() else table.ours()
+    numbers = frame.drop(columns=[*table.on], errors="ignore").select_dtypes("float")
+    single = [name for name in numbers if np.array_equal(numbers[name], numbers[name].astype("f4"), equal_nan=True)]
+    assert set(single) == set(table.float32) & set(numbers)
+
+
+def test_totals_are_a_line_with_a_verdict() -> None:
+    results = [of_float32([1.0], [1.0]), of_float32([1.0], [1.0]), of_float32([1.0, 2.0], [1.0, 2.5])]
+    assert suite.totals(results[:2]) == (
+        f"2 tables, 2 numbers: 2 {COUNTS}, none missed: pycompare computes what R does."
+    )
+    assert suite.totals(results) == f"3 tables, 4 numbers: 2 {COUNTS}, 1 MISSED."
+
+
+def test_the_report_s_plots_say_r_and_pycompare() -> None:
+    result = of_float32([1.0, 2.0], [1.0, 2.5])
+    assert list(result.plot().data["side"].cat.categories) == ["pycompare", "R", "distance"]
 
 
 def test_a_missing_row_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:

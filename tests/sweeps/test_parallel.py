@@ -37,10 +37,10 @@ def test_lambdas_reach_the_workers() -> None:
     pd.testing.assert_frame_equal(_compare(2, **arguments), _compare(1, **arguments), check_exact=True)
 
 
-def test_each_call_is_counted() -> None:
-    done: list[None] = []
-    assert run_in_parallel(abs, [-1, 2, -3], ["a", "b", "c"], 2, lambda: done.append(None)) == [1, 2, 3]
-    assert len(done) == 3
+def test_each_result_has_its_place() -> None:
+    results: dict[int, int] = {}
+    run_in_parallel(abs, [-1, 2, -3], ["a", "b", "c"], 2, results.__setitem__)
+    assert results == {0: 1, 1: 2, 2: 3}
 
 
 def _die_elsewhere(home: int) -> None:
@@ -52,7 +52,7 @@ def _die_elsewhere(home: int) -> None:
 def test_a_worker_that_dies_names_what_was_not_finished() -> None:
     homes, labels = [os.getpid()] * 99, [f"lr = {i}" for i in range(99)]
     with pytest.raises(RuntimeError, match=r"A worker died before these were finished: .*lr = 98\. It may have"):
-        run_in_parallel(_die_elsewhere, homes, labels, 2, lambda: None)
+        run_in_parallel(_die_elsewhere, homes, labels, 2, print)
 
 
 def _interrupt_at_home(home: int) -> None:
@@ -64,7 +64,7 @@ def _interrupt_at_home(home: int) -> None:
 def test_ctrl_c_ends_the_workers_too() -> None:
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_in_parallel(_interrupt_at_home, [os.getpid()] * 4, list("abcd"), 2, lambda: None)
+        run_in_parallel(_interrupt_at_home, [os.getpid()] * 4, list("abcd"), 2, print)
     assert time.monotonic() - start < 30
 
 
@@ -79,7 +79,7 @@ def _fail_with_an_index(setting: int) -> None:
 
 def test_an_index_error_is_no_end_of_work() -> None:
     with pytest.raises(IndexError):
-        run_in_parallel(_fail_with_an_index, [1, 2], ["a", "b"], 2, lambda: None)
+        run_in_parallel(_fail_with_an_index, [1, 2], ["a", "b"], 2, print)
 
 
 @pytest.mark.parametrize(("n_jobs", "error"), [(0, ValueError), (1.5, ValueError), ("2", TypeError)])

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pycompare.data.arrays import real_array
 from pycompare.seeding import torch_manual_seed
 
 Vectors = np.ndarray[Any, np.dtype[np.float64]]
@@ -41,9 +42,11 @@ def directions_through(
 
 
 def check_directions(directions: Any) -> Any:
-    """`directions` itself, or one clear error where it is none of the three kinds."""
-    if directions in ("filter", "pca") or (isinstance(directions, tuple) and len(directions) == 2):
+    """A name, or a pair, of what was given; one clear error where it is none of the three kinds."""
+    if isinstance(directions, str) and directions in ("filter", "pca"):
         return directions
+    if isinstance(directions, (tuple, list, np.ndarray, Tensor)) and len(directions) == 2:
+        return tuple(directions)
     raise ValueError(
         f"`directions` must be 'filter', 'pca' or a pair; got {directions!r}. Pass two networks for a pair."
     )
@@ -88,23 +91,13 @@ def _direction(one: Any, origin: Vectors) -> Vectors:
         end = parameter_vector(one)
         vector = end - origin if end.shape == origin.shape else end
     else:
-        vector = as_numbers("directions", one)
+        vector = real_array("directions", one)
     if vector.shape != origin.shape or not np.isfinite(vector).all() or not vector.any():
         raise ValueError(
             f"`directions` must hold networks of other parameters, or vectors of {origin.size} finite numbers, not all"
             f" 0; got shape {vector.shape}. Pass modules like `network`."
         )
     return vector
-
-
-def as_numbers(name: str, values: Any) -> Vectors:
-    """Numbers as float64: an array, a tensor, or a list of them."""
-    if isinstance(values, (list, tuple)) and values and isinstance(values[0], Tensor):
-        values = torch.stack(list(values))
-    try:
-        return np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, np.float64)
-    except (TypeError, ValueError) as cause:
-        raise TypeError(f"`{name}` must hold numbers, or networks; got {values!r}. Pass arrays.") from cause
 
 
 def finite_rows(points: Vectors) -> np.ndarray[Any, np.dtype[np.bool_]]:

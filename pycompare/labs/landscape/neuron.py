@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pycompare.checks import number, one_of, whole_number
+from pycompare.data.arrays import real_array
 from pycompare.threads import torch_threads
 from pycompare.training.losses import LOSSES, OWN_LOSS, Loss, LossFunction, find_loss
 from pycompare.training.options import checked_dtype
@@ -142,11 +143,7 @@ def _grid(name: str, bounds: Any, n: int) -> np.ndarray[Any, np.dtype[np.float64
 
 
 def _vector(name: str, values: Any, dtype: torch.dtype) -> Tensor:
-    try:
-        array = np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values, np.float64)
-    except (TypeError, ValueError) as cause:
-        raise TypeError(f"`{name}` must be a vector of numbers; got {values!r}. Pass an array.") from cause
-    vector = torch.from_numpy(array).to(dtype)
+    vector = torch.from_numpy(real_array(name, values)).to(dtype)
     if vector.ndim != 1 or len(vector) == 0:
         raise ValueError(
             f"`{name}` must be a vector of at least one number; got shape {tuple(vector.shape)}."

@@ -82,7 +82,7 @@ def compare_paths(
         ValueError, TypeError: before any training where an argument of `compare_configs` is wrong.
     """
     n = whole_number("n", n, at_least=2)
-    check_directions(directions)
+    directions = check_directions(directions)
     for name in compare_configs_arguments.keys() & {"n_jobs", "on_epoch"}:
         raise TypeError(f"`{name}` must be left out here; got {compare_configs_arguments[name]!r}. Paths need both.")
     split = course_data() if data is None else data

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from pycompare.checks import whole_number
+from pycompare.data.arrays import real_array
 from pycompare.data.split import Split
 from pycompare.labs.landscape.directions import (
     SEED,
     Directions,
     Vectors,
-    as_numbers,
     check_directions,
     directions_through,
     finite_rows,
@@ -130,7 +130,8 @@ def plane(
             "pca": the two principal directions of the displacements from the network in `trajectories`, each of length
                 1, the largest component positive.
             (p, q): each a module like `network`, towards whose parameters the direction leads (it is at 1 on the axis,
-                so that the plane goes through three networks), or a direction itself, a vector of all parameters.
+                so that the plane goes through three networks), or a direction itself, a vector of all parameters; or
+                an array of shape (2, parameters), such as `directions` of another plane.
         trajectories: recorded parameters to be projected, and for "pca" to be analysed: an array of shape (points,
             parameters), each row as `torch.nn.utils.parameters_to_vector` makes it, or several of them by name.
         loss: as in `train_loop`; its plain mean over rows (no root for "mse").
@@ -149,7 +150,7 @@ def plane(
     Source: Li, Xu, Taylor, Studer and Goldstein (2018), "Visualizing the Loss Landscape of Neural Nets".
     """
     n = whole_number("n", n, at_least=2)
-    check_directions(directions)
+    directions = check_directions(directions)
     with torch_threads(threads):
         measured = NetworkLoss(network, data, loss, batch_size)
         paths = _checked_trajectories(trajectories, measured.origin.size)
@@ -196,6 +197,8 @@ class NetworkLoss:
         if not all(part.isfinite().all() for batch in self._batches for part in batch):
             raise ValueError("`data` must be finite; got NaN or infinity. Drop such rows.")
         self.origin = parameter_vector(network)
+        if not np.isfinite(self.origin).all():
+            raise ValueError("`network` must have finite parameters; got NaN or infinity. Use a smaller rate.")
 
     @torch.no_grad()
     def on_grid(self, directions: Vectors, a: Vectors, b: Vectors) -> pd.DataFrame:
@@ -258,13 +261,15 @@ def _known(points: Vectors, origin: Vectors) -> Vectors:
 
 
 def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
-    if trajectories is None:
+    if trajectories is None or (isinstance(trajectories, (list, tuple)) and not trajectories):
         return {}
     if not isinstance(trajectories, Mapping):
         several = isinstance(trajectories, Sequence) and np.ndim(trajectories[0]) == 2
         listed = trajectories if several else [trajectories]
         trajectories = {f"path {i}": points for i, points in enumerate(listed, start=1)}
-    checked = {str(name): as_numbers("trajectories", points) for name, points in trajectories.items()}
+    checked = {str(name): real_array("trajectories", points) for name, points in trajectories.items()}
+    if len(checked) < len(trajectories):
+        raise ValueError(f"`trajectories` must have distinct names as texts; got {list(trajectories)}. Rename one.")
     for name, points in checked.items():
         if points.ndim != 2 or points.shape[1] != size:
             raise ValueError(

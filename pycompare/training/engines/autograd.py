@@ -60,11 +60,12 @@ def training_losses(
 ) -> Tensor:
     """The loss of every batch (already cast), on the CPU, each taken before the batch's step."""
     network.train()
-    losses = []
+    losses: list[Tensor] = []
     with torch.enable_grad():
         for x, y in batches:
             opt.zero_grad()
-            value = loss.function(network(x), y)
+            outputs = network(x) if losses else first_outputs(network, x, y, loss)
+            value = loss.function(outputs, y)
             backward(value)
             losses.append(value.detach())
             if on_step:
@@ -82,6 +83,19 @@ def validation_losses(network: nn.Module, batches: Batches, loss: Loss) -> tuple
             losses.append(loss.function(network(x), y))
             sizes.append(y.numel())
     return _stacked(losses), sizes
+
+
+def first_outputs(network: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Tensor:
+    """The outputs for the first batch, or one clear error where network, data and loss do not fit together."""
+    try:
+        outputs: Tensor = network(x)
+    except RuntimeError as cause:
+        raise ValueError(
+            f"`network` must take batches as the data's, of shape {tuple(x.shape)} and {x.dtype}; got one that fails on"
+            f" them: {cause}. Change its first layer, or the data."
+        ) from cause
+    loss.check_varies(outputs, y)
+    return outputs
 
 
 def first_parameter(network: nn.Module) -> Tensor:

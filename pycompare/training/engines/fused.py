@@ -100,7 +100,7 @@ class _Set:
         assert loss.batch is not None
         self.sizes = [y.numel() for _, y in batches]
         self.batches = [(x, loss.batch(loss.cast(y, width, dtype))) for x, y in batches]
-        self._divisors = torch.tensor(self.sizes if loss.pointwise else [1] * len(batches), dtype=dtype, device="cpu")
+        self._divisors = torch.tensor([1] * len(batches) if loss.of_classes else self.sizes, dtype=dtype, device="cpu")
 
     def means(self, values: list[Tensor]) -> Tensor:
         return torch.stack(values) / self._divisors

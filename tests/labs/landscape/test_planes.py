@@ -497,7 +497,7 @@ def test_a_map_on_which_every_loss_overflows_is_drawn(draw: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"loss": "hinge"}, ValueError, "`loss` must be one of mse, l1, huber, smooth_l1, cross_entropy; got 'hinge'"),
+        ({"loss": "hinge"}, ValueError, "`loss` must be one of mse, l1, huber, smooth_l1, cross_entropy, bce; got 'hinge'"),
         ({"loss": lambda outputs, targets: outputs}, ValueError, "`loss` must return a scalar tensor; got"),
         ({"loss": lambda outputs, targets: 3.0}, ValueError, "`loss` must return a scalar tensor; got 3.0"),
         ({"n": 1}, ValueError, "`n` must be at least 2; got 1"),
@@ -790,3 +790,62 @@ def test_on_epoch_needs_one_job(n_jobs: int) -> None:
 def test_a_map_of_one_height(use: Callable[[Plane], object]) -> None:
     network, data = _network("perceptron")
     assert use(plane(network, data, n=3, loss=lambda outputs, targets: outputs.sum() * 0))
+
+
+def test_the_directions_of_another_plane_are_directions() -> None:
+    network, data = _network("perceptron")
+    first = plane(network, data, n=3)
+    second = plane(network, data, n=3, directions=first.directions, a=(-1, 1), b=(-1, 1))
+    np.testing.assert_array_equal(second.directions, first.directions)
+    pd.testing.assert_frame_equal(second.data, first.data, check_exact=True)
+
+
+def test_no_trajectories_in_a_list_are_none() -> None:
+    network, data = _network("perceptron")
+    assert plane(network, data, n=3, trajectories=[]).paths.empty
+
+
+def _with_nan(network: nn.Module) -> nn.Module:
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] = math.nan
+    return network
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (lambda size: {"trajectories": {1: np.zeros((2, size)), "1": np.ones((2, size))}}, "must have distinct names"),
+        (lambda size: {"trajectories": [], "directions": "pca"}, "`trajectories` must hold at least two finite points"),
+        (lambda size: {"directions": np.array(["pca", "filter", "x"])}, "`directions` must be 'filter', 'pca' or"),
+        (lambda size: {"directions": np.zeros((3, size))}, "`directions` must be 'filter', 'pca' or"),
+    ],
+)
+def test_misshapen_arguments(arguments: Callable[[int], dict[str, Any]], message: str) -> None:
+    network, data = _network("perceptron")
+    size = sum(parameter.numel() for parameter in network.parameters())
+    with pytest.raises(ValueError, match=message):
+        plane(network, data, n=3, **arguments(size))
+
+
+def test_a_network_with_nan_has_no_plane() -> None:
+    network, data = _network("perceptron")
+    with pytest.raises(ValueError, match="`network` must have finite parameters"):
+        plane(_with_nan(network), data, n=3)
+
+
+@pytest.mark.parametrize("data", [np.ones((4, 2)), [1, 2]])
+def test_paths_need_a_split(data: Any) -> None:
+    with pytest.raises(TypeError, match="`data` must be a Split"):
+        compare_paths(epochs=1, lr=[0.1], data=data)
+
+
+def test_paths_evaluate_each_point_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[None] = []
+    forward = nn.Linear.forward
+    monkeypatch.setattr(nn.Linear, "forward", lambda self, x: calls.append(None) or forward(self, x))
+    counted = []
+    for epochs in (1, 3):
+        calls.clear()
+        compare_paths(epochs=epochs, lr=[0.1], n=2, network=lambda: nn.Linear(4, 1), engine="fused")
+        counted.append(len(calls))
+    assert counted[1] - counted[0] == 2
