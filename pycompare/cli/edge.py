@@ -6,7 +6,6 @@ import errno
 import re
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,10 +27,10 @@ Beta1 = Annotated[Numbers, typer.Option(help=f"Momentum. {SEVERAL} [default: 0.9
 Beta2 = Annotated[Numbers, typer.Option(help=f"Adaptive step size. {SEVERAL} [default: 0.999]")]
 
 Data = Annotated[
-    str,
-    typer.Option(
-        help="friedman3 (the course's), spirals, or a CSV file: header, numbers, last column the target; - reads stdin."
-    ),
+    str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file with a header; - reads standard input.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="The target's column in the CSV file; classes may be text. [default: the last]")
 ]
 _OTHER_NAMES = {"folder": "--out", "file": "--film"}  # what the library calls what these options give
 
@@ -106,32 +105,22 @@ def check_film(film: Path | None) -> None:
         film_writer(film)
 
 
-def split(data: str) -> Split:
-    """The training and validation set of a name, or of a file; "-" is what stands on stdin."""
+def split(data: str, target: str | None = None) -> Split:
+    """The training and validation set of a name or of a CSV file; "-" is what stands on stdin."""
     from pycompare.data.split import Split, course_data, spirals_data
     from pycompare.files import expanded
 
     if data in (named := {"friedman3": course_data, "spirals": spirals_data}):
+        if target is not None:
+            raise ValueError(
+                f"`target` must be left out with {data}, which is no file; got {target!r}. Name a CSV file."
+            )
         return named[data]()
-    path = Path("/dev/stdin") if data == "-" else expanded(data)
-    if not path.exists() or path.is_dir():
+    if data != "-" and not expanded(data).exists():
         raise FileNotFoundError(
             f"`data` must be friedman3, spirals or a CSV file; got {data!r}, which is not there. Check the spelling."
         )
-    return Split.from_csv(path) if path.is_file() else _split_of_stream(data, path)
-
-
-def _split_of_stream(data: str, path: Path) -> Split:
-    """The split of what can be read only once: stdin, a pipe."""
-    from pycompare.data.split import Split
-
-    with tempfile.NamedTemporaryFile(suffix=".csv") as copy:
-        copy.write(sys.stdin.buffer.read() if path == Path("/dev/stdin") else path.read_bytes())
-        copy.flush()
-        try:
-            return Split.from_csv(copy.name)
-        except ValueError as error:
-            raise ValueError(str(error).replace(copy.name, data)) from error
+    return Split.from_csv(data, target=target)
 
 
 def numbers(name: str, texts: list[str]) -> Any:

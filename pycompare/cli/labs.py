@@ -15,6 +15,7 @@ from pycompare.cli.edge import (
     Data,
     LearningRate,
     Numbers,
+    Target,
     WeightDecay,
     check_film,
     check_out,
@@ -87,6 +88,7 @@ def paths(
     beta2: Beta2 = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
     data: Data = "friedman3",
+    target: Target = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
     optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
     directions: Annotated[str, typer.Option(help="pca, or filter: random ones.")] = "pca",
@@ -108,7 +110,12 @@ def paths(
         with quick_imports():
             from pycompare.labs.landscape import compare_paths
 
-        arguments: dict[str, Any] = {"epochs": epochs, "data": split(data), "seed": seed, "optimizer": optimizer}
+        arguments: dict[str, Any] = {
+            "epochs": epochs,
+            "data": split(data, target),
+            "seed": seed,
+            "optimizer": optimizer,
+        }
         made = compare_paths(directions=directions, n=n, **settings, **arguments)
         report(made, out, film)
 
