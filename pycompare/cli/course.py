@@ -37,7 +37,7 @@ def compare(
     target: Target = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
     optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
-    loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1 or cross_entropy.")] = "mse",
+    loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1, cross_entropy or bce (with logits).")] = "mse",
     dtype: Annotated[str, typer.Option(help="float32 (R torch's bits) or float64.")] = "float32",
     device: Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.csv and comparison.png.")] = None,
@@ -48,8 +48,8 @@ def compare(
 ) -> None:
     """Train one network once for each value of **one** parameter, and compare the validation curves.
 
-    Exactly one of --lr, --batch-size, --weight-decay, --beta1, --beta2 takes several values. Ctrl-C keeps what was done
-    until then, as comparison.partial.csv in --out.
+    Exactly one of --lr, --batch-size, --weight-decay, --beta1, --beta2 takes several values, separated by commas (or
+    the option is repeated). Ctrl-C keeps what was done until then, as comparison.partial.csv in --out.
 
     Example: `pycompare compare --lr 1,0.1,0.01,0.001 --out out/`
     """

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pycompare.data.split import Split
 
 Numbers = list[str] | None
-SEVERAL = "One number, or several: repeat the option or separate them by commas."
+SEVERAL = "NUMBER[,...]"  # how help texts show that an option takes a list
 
 # What `compare_configs` varies, as options.
-LearningRate = Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.01]")]
-BatchSize = Annotated[Numbers, typer.Option(help=f"Rows a step. {SEVERAL} [default: 16]")]
-WeightDecay = Annotated[Numbers, typer.Option(help=f"AdamW's decay. {SEVERAL} [default: 0.01]")]
-Beta1 = Annotated[Numbers, typer.Option(help=f"Momentum. {SEVERAL} [default: 0.9]")]
-Beta2 = Annotated[Numbers, typer.Option(help=f"Adaptive step size. {SEVERAL} [default: 0.999]")]
+LearningRate = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Learning rate. [default: 0.01]")]
+BatchSize = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Rows a step. [default: 16]")]
+WeightDecay = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="AdamW's decay. [default: 0.01]")]
+Beta1 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old momentum. [default: 0.9]")]
+Beta2 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old squared gradients. [default: 0.999]")]
 
 Data = Annotated[
     str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file with a header; - reads standard input.")

@@ -32,20 +32,20 @@ landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a m
 lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
 lab.add_typer(landscape, name="landscape")
 
-_NAMES = "One name, or several separated by commas."
+_NAMES = "NAME[,...]"
 Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
 
 
 @landscape.command()
 def descend(
     context: typer.Context,
-    loss: Annotated[str, typer.Option(help=f"mse, l1, huber, smooth_l1. {_NAMES}")] = "mse",
-    lr: Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.1]")] = None,
-    momentum: Annotated[Numbers, typer.Option(help=f"Share of the last step. {SEVERAL}")] = None,
-    dampening: Annotated[Numbers, typer.Option(help=f"What momentum does not take of a gradient. {SEVERAL}")] = None,
-    weight_decay: Annotated[Numbers, typer.Option(help=f"Pull towards 0. {SEVERAL}")] = None,
+    loss: Annotated[str, typer.Option(metavar=_NAMES, help="mse, l1, huber, smooth_l1.")] = "mse",
+    lr: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Learning rate. [default: 0.1]")] = None,
+    momentum: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the last step.")] = None,
+    dampening: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="What momentum leaves of a gradient.")] = None,
+    weight_decay: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Pull towards 0.")] = None,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Look ahead along the momentum.")] = False,
-    optimizer: Annotated[str, typer.Option(help=f"sgd, adam, adamw, rmsprop, adagrad. {_NAMES}")] = "sgd",
+    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, adam, adamw, rmsprop, adagrad.")] = "sgd",
     start: Annotated[str, typer.Option(help="The first weight and bias.")] = "6,-3",
     epochs: Annotated[int, typer.Option(help="How many steps.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for descents.csv and descents.png.")] = None,
@@ -54,7 +54,7 @@ def descend(
     """Draw the paths of optimizers over the map of one neuron's loss.
 
     Several losses make facets; the first other option with several values lays its paths over one another, a second one
-    makes rows.
+    makes rows. Separate values by commas.
 
     Example: `pycompare lab landscape descend --loss mse,l1 --momentum 0,0.9 --out out/`
     """
@@ -98,7 +98,7 @@ def paths(
 ) -> None:
     """Train one network under several settings, and draw the paths of its parameters on one map of the loss.
 
-    Exactly one of --lr, --batch-size, --weight-decay, --beta1, --beta2 takes several values.
+    Exactly one of --lr, --batch-size, --weight-decay, --beta1, --beta2 takes several values, separated by commas.
 
     Example: `pycompare lab landscape paths --lr 0.1,0.03,0.01 --out out/`
     """

@@ -34,12 +34,16 @@ def run_command(app: Callable[[], object]) -> None:
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Import inside without collecting garbage: there is none, and to look for it takes a tenth of the time."""
+    """Import inside without collecting garbage, and never look for any in what was imported: it stays.
+
+    To look through half a million objects takes a tenth of the time, in the imports and after them.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if collecting:
             gc.enable()
 

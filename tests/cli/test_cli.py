@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import inspect
 import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
@@ -12,7 +13,12 @@ from typer.testing import CliRunner
 
 from pycompare import Split, compare_configs, optimize_rosenbrock, spirals_data
 from pycompare.cli import app
+from pycompare.cli.course import compare
+from pycompare.cli.labs import descend
 from pycompare.labs.landscape import compare_descents, compare_paths
+from pycompare.training.losses import LOSSES
+from pycompare.training.optim import OPTIMIZERS
+from pycompare.training.options import ENGINES
 
 RUN = CliRunner()
 HERE = Path(__file__).parent
@@ -104,6 +110,21 @@ def test_a_bad_argument_leaves_no_folder_behind(tmp_path: Path) -> None:
 def test_where_nothing_can_be_written_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pycompare.sweeps.configs.compare_configs", lambda *_, **__: pytest.fail("trained first"))
     assert RUN.invoke(app, ["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "names"),
+    [
+        (compare, "loss", [*LOSSES]),
+        (compare, "optimizer", [*OPTIMIZERS]),
+        (compare, "engine", ENGINES),
+        (compare, "dtype", ["float32", "float64"]),
+        (descend, "optimizer", [*OPTIMIZERS]),
+    ],
+)
+def test_help_knows_every_name_that_the_library_does(command: Any, option: str, names: list[str]) -> None:
+    (option_info,) = get_args(inspect.signature(command, eval_str=True).parameters[option].annotation)[1:]
+    assert {name for name in names if name not in option_info.help} == set()
 
 
 def _python(*arguments: str) -> list[str]:
