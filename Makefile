@@ -4,6 +4,7 @@ VENV := .venv
 .PHONY: demo check test bench lock clean
 
 demo: $(VENV)/installed
+	@echo 'Training a network at four learning rates ...'
 	$(VENV)/bin/pycompare compare --lr 1,0.1,0.01,0.001 --out out/
 
 check: $(VENV)/installed-dev
@@ -37,10 +38,14 @@ lock:
 	cp $(LOCK)/constraints.txt constraints.txt
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pycompare needs Python 3.11 or later")'
-	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pycompare needs Python 3.11 or later")'
+	@echo 'Making a virtual environment in $(VENV) ...'
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing torch, pandas, plotnine into it.'
+	@echo 'They are 300 MB; this takes a minute or some ...'
+	@$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
+	@echo 'Installed.'
+	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'

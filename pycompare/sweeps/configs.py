@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split, course_data
+from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import checked_seed, torch_manual_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
@@ -77,7 +77,7 @@ def compare_configs(
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
         keep_networks: keep the trained networks, in evaluation mode, where they were trained: `comparison.networks`.
-        progress: show a bar on a terminal.
+        progress: show a bar on a terminal or in a notebook, elsewhere a line a run, on stderr.
 
     Returns:
         A `Comparison`: the curves as a tidy frame, which can summarise, draw and save itself.
@@ -106,7 +106,7 @@ def compare_configs(
         seed=checked_seed(seed),
         device=_checked_device(device),
         dtype=checked_dtype(dtype),
-        keep_networks=keep_networks,
+        keep_networks=flag("keep_networks", keep_networks),
     )
     sweep.check_network()
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
@@ -115,7 +115,7 @@ def compare_configs(
     try:
         with (
             torch_threads(options.threads),
-            tqdm(total=options.epochs * len(values), unit="epoch", disable=None if shown else True) as bar,
+            progress_bar(options.epochs * len(values), unit="epoch", show=shown) as bar,
         ):
             _run_all(sweep, settings, labels, n_jobs, bar, on_epoch, runs)
     except BaseException as error:
@@ -217,7 +217,7 @@ def _run_all(
     settings: list[dict[str, float]],
     labels: list[str],
     n_jobs: int | None,
-    bar: tqdm[Any],
+    bar: Progress,
     on_epoch: OnEpoch | None,
     runs: list[_Run],
 ) -> None:
