@@ -230,7 +230,7 @@ def test_landscape_descend(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"momentum": [0.5, 0.9], "nesterov": True, "weight_decay": 0.1}
     expected = compare_descents(["mse", "l1"], start=(5, -2), epochs=3, **settings)
     assert repr(expected) in result.output
-    assert f"descents.png, {film}\n" in result.output
+    assert f"descents.png, {tmp_path / 'settings.json'}, {film}\n" in result.output
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "descents.csv"), expected.data, check_exact=True)
     assert film.read_bytes().startswith(b"GIF89a")
 

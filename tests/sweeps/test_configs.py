@@ -186,9 +186,10 @@ def test_saving_keeps_every_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_progress_is_silent_when_not_on_a_terminal(shown: bool, capfd: pytest.CaptureFixture[str]) -> None:
-    _compare(lr=[0.1], progress=shown)
-    assert capfd.readouterr() == ("", "")
+def test_progress_is_a_line_a_run_when_not_on_a_terminal(shown: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    _compare(lr=[0.1, 0.2], progress=shown)
+    out, err = capfd.readouterr()
+    assert (out, len(err.splitlines())) == ("", 2 if shown else 0)
 
 
 def _no_run(*_: Any, **__: Any) -> None:
