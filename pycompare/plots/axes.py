@@ -17,7 +17,7 @@ from mizani.breaks import breaks_extended
 from pycompare.labels import r_number
 
 _NUMBER = re.compile(r"(?<= = )-?\d+(\.\d+)?(e[+-]\d+)?(?= |$)")  # in a label such as "lr = 0.1 (67% in plane)"
-_LEAST_DIGITS, _MOST_DIGITS = 3, 17
+_LEAST_DIGITS, _MOST_DIGITS, _LONGEST = 3, 17, 7
 _DECADES = 100.0  # from this ratio of the largest value to the smallest on, an axis is logarithmic
 
 
@@ -63,11 +63,11 @@ def short_numbers(values: Sequence[float]) -> list[str]:
 
 
 def _rounded(number: str, digits: int) -> str:
-    """`number` with that many significant digits; whole ones, and all before the point, stay."""
-    if "." not in number:
-        return number
+    """`number` with that many significant digits; whole ones, and what stands before the point, stay below 1e7."""
     before_point = len(f"{abs(float(number)):.0f}")
-    return r_number(float(f"{float(number):.{max(digits, before_point)}g}"))
+    if before_point > _LONGEST:
+        return r_number(float(f"{float(number):.{digits}g}"))
+    return r_number(float(f"{float(number):.{max(digits, before_point)}g}")) if "." in number else number
 
 
 def shades(n: int) -> list[str]:
@@ -75,9 +75,19 @@ def shades(n: int) -> list[str]:
     return [to_hex(colour) for colour in matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n))]
 
 
+def caption(notes: Sequence[str]) -> str | None:
+    """Notes below a picture, a paragraph each, which fit below a panel of 4 inches; None where there are none."""
+    return "\n".join(_wrapped(note, 64) for note in notes) or None
+
+
+def _wrapped(text: str, width: int) -> str:
+    """`text` in lines, none of which ends within "lr = 0.1"."""
+    return textwrap.fill(text.replace(" = ", "\0=\0"), width).replace("\0", " ")
+
+
 def words(text: str) -> p9.ggplot:
     """A picture that says why there is none."""
-    lines = "\n\n".join(textwrap.fill(part, 50) for part in text.splitlines())
+    lines = "\n\n".join(_wrapped(part, 50) for part in text.splitlines())
     frame = pd.DataFrame({"x": [0.0], "y": [0.0], "text": [lines]})
     return (
         p9.ggplot(frame, p9.aes("x", "y", label="text"))

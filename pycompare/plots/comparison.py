@@ -11,7 +11,7 @@ import plotnine as p9
 
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
-from pycompare.plots.axes import shades, short_labels, short_numbers, spans_decades, whole_breaks, words
+from pycompare.plots.axes import caption, shades, short_labels, short_numbers, spans_decades, whole_breaks, words
 
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
@@ -63,7 +63,8 @@ def plot_comparison(
         + (_bar(data, parameter, len(names)) if bar else _legend(list(names.values())))
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
-        + p9.labs(x="Epoch", y=metric_label(metric, data), caption="\n".join(notes) or None)
+        + p9.theme(legend_text=p9.element_text(multialignment="left"))
+        + p9.labs(x="Epoch", y=metric_label(metric, data), caption=caption(notes))
     )
 
 
@@ -100,7 +101,7 @@ def plot_final(
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + p9.theme(panel_grid_minor_x=p9.element_blank())
         + p9.labs(y=metric_label(metric, data), color="", linetype="", shape="")
-        + p9.labs(caption="\n".join(_divergences(data)) or None)
+        + p9.labs(caption=caption(_divergences(data)))
     )
 
 
@@ -194,7 +195,7 @@ def _bar(data: pd.DataFrame, parameter: str | None, n: int) -> list[Any]:
     shown = _evenly(n, _MOST_TOLD + 1)
     labels = short_numbers([float(value) for value in values[shown]])
     return [
-        p9.scale_color_gradientn(shades(9), breaks=shown.tolist(), labels=labels, name=parameter),
+        p9.scale_color_gradientn(shades(9), breaks=shown.tolist(), labels=labels, name=parameter, limits=(0, n - 1)),
         p9.scale_linetype_manual(values=_cycled(_DASHES, n), guide=None),
     ]
 

@@ -95,8 +95,9 @@ def plot_fit(
     margin_x, margin_y = (right - left or 1) / 20, (high - low or 1) / 20
     every, facets = _labelled(_named(lines), rows, columns), [name for name in (rows, columns) if name]
     drawn = every[seen]
-    if facets:  # so that one whose lines are all far has its points
-        points = points.merge(every[facets].drop_duplicates(), how="cross")
+    panels = every[facets].drop_duplicates()
+    if len(drawn[facets].drop_duplicates()) < len(panels):  # one whose lines are all far has its points, too
+        points = points.merge(panels, how="cross")
     line = p9.aes(slope="weight", intercept="bias", color="config", linetype="config")
     plot = (
         p9.ggplot(drawn)

@@ -84,6 +84,7 @@ def plot_trajectory(
         + p9.coord_fixed(xlim=_X_RANGE, ylim=_Y_RANGE, expand=False)
         + p9.theme_minimal()
         + p9.theme(figure_size=(7, 5.5), plot_title=p9.element_text(size=12), plot_caption=p9.element_text(ha="left"))
+        + p9.theme(legend_title=p9.element_text(multialignment="left"))
         + p9.theme(axis_text_x=p9.element_text(margin={"t": 6}), axis_text_y=p9.element_text(margin={"r": 6}))
         + p9.labs(title=title, x="X-axis", y="Y-axis", shape="", caption=_notes(data, bands))
     )

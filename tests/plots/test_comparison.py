@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_an_unknown_metric_is_one_error_that_lists_the_columns(draw: Any) -> Non
 )
 def test_the_caption_says_what_the_axis_hides(losses: list[float], log: bool, caption: str | None) -> None:
     plot = plot_comparison(_runs({0.1: losses}), parameter="lr", log=log)
-    assert plot.labels.caption == caption
+    assert plot.labels.caption == (caption and "\n".join(textwrap.wrap(caption, 64)))
     assert isinstance(plot.scales.get_scales("y"), p9.scale_y_log10) == log
     plot.draw()
 
@@ -102,6 +103,7 @@ def test_epochs_are_whole_numbers(limits: tuple[int, int], breaks: list[float]) 
         (["lr = 0.300000001", "lr = 0.3"], ["lr = 0.300000001", "lr = 0.3"]),
         (["batch_size = 1024", "batch_size = 1025"], ["batch_size = 1024", "batch_size = 1025"]),
         (["lr = 1234.5678", "lr = 2"], ["lr = 1235", "lr = 2"]),
+        (["lr = 351119173422.3", "lr = 1e+30", "lr = 81113083"], ["lr = 3.51e+11", "lr = 1e+30", "lr = 81100000"]),
         (["lr = 0.21544346 (67% in plane)"], ["lr = 0.215 (67% in plane)"]),
         (["betas = (0.9, 0.98765)", "optimizer = sgd"], ["betas = (0.9, 0.98765)", "optimizer = sgd"]),
     ],
@@ -126,6 +128,7 @@ def test_more_than_eight_runs_have_a_colour_bar() -> None:
     assert plot.mapping["color"] == "rank"
     assert plot.data["rank"].tolist() == [i for i in range(20) for _ in range(2)][:-1]
     assert plot.labels.caption == "Diverged: lr = 1 at epoch 2"
+    assert plot.scales.get_scales("color").limits == (0, 19)
     figure = plot.draw()
     texts = [text.get_text() for text in figure.findobj(Text)]
     assert {"lr", "0.001", "1"} <= {*texts}
