@@ -29,12 +29,12 @@ def whole_number(name: str, value: Any, *, at_least: int | None = None, at_most:
     return whole
 
 
-def true_or_false(name: str, value: Any) -> bool:
+def flag(name: str, value: Any) -> bool:
     """`value` as a bool: True or False, also numpy's; not 1, "FALSE" or None."""
-    flag = value.item() if getattr(value, "ndim", None) == 0 else value
-    if not isinstance(flag, bool) or _is_masked(value):
+    scalar = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(scalar, bool) or _is_masked(value):
         raise TypeError(f"`{name}` must be True or False; got {value!r}. Pass one of them.")
-    return flag
+    return scalar
 
 
 def unmasked(name: str, values: Any) -> Any:

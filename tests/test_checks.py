@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from pycompare.checks import number, true_or_false, unmasked, whole_number
+from pycompare.checks import flag, number, unmasked, whole_number
 
 HIDDEN = np.ma.array([0.1, 0.2], mask=[False, True])
 
@@ -39,13 +39,13 @@ def test_numbers_become_python_s(check: Callable[[str, Any], float], value: Any)
 
 @pytest.mark.parametrize("value", [True, np.bool_(True), np.array(True), torch.tensor(True)])
 def test_flags_become_python_s(value: Any) -> None:
-    assert true_or_false("replace", value) is True
+    assert flag("replace", value) is True
 
 
 @pytest.mark.parametrize("value", [1, 0.0, "FALSE", None, [True], np.array([True]), np.ma.masked, pd.NA])
 def test_what_is_no_flag_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="`replace` must be True or False; got "):
-        true_or_false("replace", value)
+        flag("replace", value)
 
 
 @pytest.mark.parametrize(

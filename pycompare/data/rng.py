@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pycompare.checks import number, true_or_false, unmasked, whole_number
+from pycompare.checks import flag, number, unmasked, whole_number
 
 Doubles = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ class RRandom:
         Mirrors R's `sample(x, size, replace)` with Rejection sampling, including its hashed variant for more than 1e7.
         One difference: a sequence is always its elements, while R takes a vector of length one for a population 1..x.
         """
-        replace = true_or_false("replace", replace)
+        replace = flag("replace", replace)
         if getattr(x, "ndim", 0) == 0 and not isinstance(x, Sequence):
             population = whole_number("x", x, at_least=1, at_most=_LARGEST_POPULATION)
             return self._sample_int(population, size, replace)

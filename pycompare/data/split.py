@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from pycompare.checks import number, true_or_false
+from pycompare.checks import flag, number
 from pycompare.data import mlbench
 from pycompare.data.arrays import real_array
 from pycompare.data.csv_file import Source, read_columns
@@ -108,7 +108,7 @@ class Split:
         Mirrors R's `s <- scale(train); scale(valid, attr(s, "scaled:center"), attr(s, "scaled:scale"))`, in its bits
         where a long double has 80; but R divides 0 by 0 where a column is constant.
         """
-        standardize = (True, true_or_false("targets", targets))
+        standardize = (True, flag("targets", targets))
         pairs = zip(self.train.tensors, self.valid.tensors, standardize, strict=True)
         columns = [_standardized(a, b) if wanted else (a, b) for a, b, wanted in pairs]
         train, valid = (TensorDataset(*part) for part in zip(*columns, strict=True))

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from pycompare.checks import number, true_or_false, whole_number
+from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split, course_data
 from pycompare.divergence import first_failure, is_finite
 from pycompare.progress import Progress, progress_bar
@@ -150,7 +150,7 @@ def compare_configs(
         dtype=checked_dtype(dtype),
     )
     sweep.check_network()
-    n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), true_or_false("progress", progress)
+    n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
     runs: list[Rows] = [[] for _ in values]
     try:

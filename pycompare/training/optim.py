@@ -16,7 +16,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from pycompare.checks import number, one_of, true_or_false
+from pycompare.checks import flag, number, one_of
 from pycompare.training.torch_private import add_param_group
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -289,7 +289,7 @@ def check_optimizer_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
             f" dampening={checked.get('dampening', 0)!r}. Give it a momentum such as 0.9, and no dampening."
         )
     for name in checked.keys() & {"nesterov", "maximize", "amsgrad", "centered"}:
-        true_or_false(name, checked[name])
+        flag(name, checked[name])
     if "alpha" in checked:
         checked["alpha"] = number("alpha", checked["alpha"], at_least=0, below=1)
     if "betas" in checked:

@@ -30,7 +30,7 @@ from pycompare.results import PathsResult
 from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches, cast_dataset, split_batches
 from pycompare.training.losses import LossFunction, find_loss
-from pycompare.training.network import evaluating
+from pycompare.training.network import checked_module, evaluating
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -182,9 +182,7 @@ class NetworkLoss:
     """The loss of a copy of `network` in evaluation mode, at any parameters."""
 
     def __init__(self, network: nn.Module, data: Any, loss: str | LossFunction, batch_size: int = _BATCH_SIZE) -> None:
-        if not isinstance(network, nn.Module):
-            raise TypeError(f"`network` must be a torch.nn.Module; got {network!r}. Pass one, such as MLP(4).")
-        self._network = copy.deepcopy(network).eval()
+        self._network = copy.deepcopy(checked_module(network)).eval()
         self._parameters = list(self._network.parameters())
         if not self._parameters:
             raise ValueError(f"`network` must have parameters; got {network!r}. Pass a module with layers.")

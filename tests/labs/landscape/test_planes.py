@@ -497,7 +497,11 @@ def test_a_map_on_which_every_loss_overflows_is_drawn(draw: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"loss": "hinge"}, ValueError, "`loss` must be one of mse, l1, huber, smooth_l1, cross_entropy, bce; got 'hinge'"),
+        (
+            {"loss": "hinge"},
+            ValueError,
+            "`loss` must be one of mse, .*bce; got 'hinge'",
+        ),
         ({"loss": lambda outputs, targets: outputs}, ValueError, "`loss` must return a scalar tensor; got"),
         ({"loss": lambda outputs, targets: 3.0}, ValueError, "`loss` must return a scalar tensor; got 3.0"),
         ({"n": 1}, ValueError, "`n` must be at least 2; got 1"),
