@@ -32,6 +32,7 @@ Data = Annotated[
 Target = Annotated[
     str | None, typer.Option(help="The target's column in the CSV file; classes may be text. [default: the last]")
 ]
+_IN_PYTHON = {"For another, pass a callable.*": "Choose one of these.", ", or a callable that takes it": ""}
 _OTHER_NAMES = {"folder": "--out", "file": "--film"}  # what the library calls what these options give
 
 
@@ -166,7 +167,9 @@ def one_line_errors(context: typer.Context) -> Iterator[None]:
 
 
 def _in_options(message: str, context: typer.Context) -> str:
-    """`message` with the names of this command's options in place of those of arguments: --lr for `lr`."""
+    """`message` with this command's options in place of arguments, --lr for `lr`, and no advice that it cannot take."""
+    for advice, instead in _IN_PYTHON.items():
+        message = re.sub(advice, instead, message)
     options = {str(parameter.name): parameter.opts[0] for parameter in context.command.params}
     options |= {name: option for name, option in _OTHER_NAMES.items() if option in options.values()}
     return re.sub(r"`(\w+)`", lambda found: options.get(found[1], found[0]), message)

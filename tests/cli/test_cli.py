@@ -80,7 +80,18 @@ def test_rosenbrock(tmp_path: Path) -> None:
         (["compare", "--lr", "0.1,0.2", "--epochs", "0"], "--epochs must be at least 1"),
         (["compare", "--lr", "0.1,0.2", "--epochs", "ten"], "Invalid value for '--epochs'"),
         (["compare", "--lr", "0.1,0.2", "--data", "friedman4"], "--data must be friedman3, spirals or a CSV file"),
-        (["compare", "--lr", "0.1,0.2", "--optimizer", "lion"], "--optimizer must be one of adamw"),
+        (
+            ["compare", "--lr", "0.1,0.2", "--optimizer", "lion"],
+            "--optimizer must be one of adamw.*; got 'lion'. Choose one of these.\\n$",
+        ),
+        (
+            ["compare", "--lr", "0.1,0.2", "--loss", "x"],
+            "--loss must be one of mse.*; got 'x'. Choose one of these.\\n$",
+        ),
+        (
+            ["compare", "--lr", "0.1,0.2", "--optimizer", "sgd", "--beta1", "0.5"],
+            "--beta1 must keep its default with optimizer 'sgd', .* Choose another optimizer.\\n$",
+        ),
         (["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"], "--out must be a folder that can be written"),
         (["compare", "--lr", "0.1,0.2", "--target", "y"], "--target must be left out with friedman3"),
         (["compare", "--lr", "0.1,0.2", "--engine", "jax"], "--engine must be one of auto, autograd, fused"),

@@ -44,7 +44,7 @@ def _interrupted(arguments: Sequence[str], awaited: bytes) -> tuple[int, str]:
             printed += os.read(terminal, 4096)
         process.send_signal(signal.SIGINT)
         try:
-            code = process.wait(timeout=5)
+            code = process.wait(timeout=30)
         finally:
             process.kill()
     os.close(terminal_of_child)
