@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo check test bench lock clean
+.PHONY: demo check test bench fuzz lock clean
 
 demo: $(VENV)/installed
 	@echo 'Training a network at four learning rates ...'
@@ -17,6 +17,11 @@ check: $(VENV)/installed-dev
 test: check
 	$(if $(WITHOUT_R),,r_reference/install.sh $(VENV))
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(if $(WITHOUT_R),,--cov)
+
+# 10,000 calls with odd arguments; their outcomes are counted in out/fuzz.json.
+fuzz: $(VENV)/installed-dev
+	mkdir -p out
+	FUZZ_CALLS=10000 FUZZ_REPORT=out/fuzz.json $(VENV)/bin/python -m pytest -q tests/fuzz
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -23,7 +23,7 @@ from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.vary import Check, Numbers, named, vary
 from pycompare.threads import torch_threads
 from pycompare.training.kernels import mkl_kernels
-from pycompare.training.loop import begin_training
+from pycompare.training.loop import begin_training, giving_back
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
@@ -111,26 +111,16 @@ def compare_configs(
     sweep.check_network()
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
-    runs = [_Run() for _ in values]
-    try:
-        with (
-            torch_threads(options.threads),
-            progress_bar(options.epochs * len(values), unit="epoch", show=shown) as bar,
-        ):
-            _run_all(sweep, settings, labels, n_jobs, bar, on_epoch, runs)
-    except BaseException as error:
-        error.partial = _frame(parameter, values, labels, runs)  # type: ignore[attr-defined]
-        raise
+    runs, frame = [_Run() for _ in values], partial(_frame, parameter, values, labels)
+    with (
+        torch_threads(options.threads),
+        giving_back(lambda: frame(runs)),
+        progress_bar(options.epochs * len(values), unit="epoch", show=shown) as bar,
+    ):
+        _run_all(sweep, settings, labels, n_jobs, bar, on_epoch, runs)
     networks = {label: run.network for run, label in zip(runs, labels, strict=True) if run.network is not None}
-    return Comparison(
-        _frame(parameter, values, labels, runs),
-        parameter,
-        values,
-        sweep.arguments() | variation.fixed,
-        sweep.made_with(runs),
-        input_size(split.train.tensors[0]),
-        networks,
-    )
+    arguments, size = sweep.arguments() | variation.fixed, input_size(split.train.tensors[0])
+    return Comparison(frame(runs), parameter, values, arguments, sweep.made_with(runs), size, networks)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,13 +140,19 @@ def train_valid(
     """
     options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads)
     rows: list[dict[str, float]] = []
-    try:
-        with torch_threads(options.threads):
-            rows.extend(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
-    except BaseException as error:
-        error.partial = pd.DataFrame(rows)  # type: ignore[attr-defined]
-        raise
+    with torch_threads(options.threads), giving_back(lambda: pd.DataFrame(rows)):
+        rows.extend(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
     return pd.DataFrame(rows)
+
+
+@contextmanager
+def giving_back(done: Callable[[], pd.DataFrame]) -> Iterator[None]:
+    """Let an error, or Ctrl-C, that ends the scope carry `done()` as its attribute `partial`."""
+    try:
+        yield
+    except BaseException as error:
+        error.partial = done()  # type: ignore[attr-defined]
+        raise
 
 
 @dataclass(frozen=True)
