@@ -140,8 +140,18 @@ def _labelled(frame: pd.DataFrame, rows: str | None, columns: str | None) -> pd.
     if columns:
         texts[columns] = frame[columns].astype(str)
     if rows:
-        texts[rows] = frame[rows].map(lambda value: setting_label(rows, value)).astype(str)
+        texts[rows] = _shortened(frame[rows].map(lambda value: setting_label(rows, value)).astype(str))
     return frame.assign(**{name: pd.Categorical(text, categories=text.unique()) for name, text in texts.items()})
+
+
+def _as_labels(values: pd.Series[Any]) -> pd.Series[str]:
+    """Numbers as settings, texts themselves."""
+    return values.map(lambda value: value if isinstance(value, str) else setting_label(str(values.name), value))
+
+
+def _shortened(labels: pd.Series[str]) -> pd.Series[str]:
+    names = list(labels.unique())
+    return labels.map(dict(zip(names, short_labels(names), strict=True)))
 
 
 def _map_layers(surface: pd.DataFrame, contours: pd.DataFrame, x: str, y: str) -> list[Any]:
@@ -259,10 +269,9 @@ def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: s
     inside = ~finite | (paths[x].between(*_extent(maps[x])) & paths[y].between(*_extent(maps[y])))
     names = [name for name in (*facets, "config") if name in paths]
     notes = [note] if note else []
+    paths = paths.assign(**{name: _shortened(_as_labels(paths[name])) for name in names})
     for key, path in paths.groupby(names, sort=False) if names else [((), paths)]:
-        who = ", ".join(
-            text if isinstance(text, str) else setting_label(name, text) for name, text in zip(names, key, strict=True)
-        )
+        who = ", ".join(key)
         what = [
             f"{happens} at epoch {epoch}"
             for happens, good in (("off the map", inside), ("diverged", finite))

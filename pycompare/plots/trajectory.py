@@ -121,7 +121,7 @@ class _BandImage(p9.geoms.geom.geom):  # type: ignore[misc] # plotnine is typed 
     def draw_panel(self, data: pd.DataFrame, _panel: object, _coord: object, ax: Any) -> None:
         """Look up the colour of every cell."""
         bands: Bands = self.params["bands"]
-        colours = to_rgba_array([*data["fill"], _UNKNOWN])  # -1 is the last
+        colours = np.rint(255 * to_rgba_array([*data["fill"], _UNKNOWN])).astype(np.uint8)  # -1 is the last
         cells = colours[np.where(bands.band < 0, -1, bands.band - bands.shown()[0])]
         (left, right), (low, high) = (_around(span) for span in (_X_RANGE, _Y_RANGE))
         extent, zorder = (left, right, low, high), self.params["zorder"]

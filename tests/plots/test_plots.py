@@ -397,3 +397,10 @@ def test_the_steps_of_a_parity_plot_are_whole_numbers() -> None:
 def test_without_a_common_row_the_picture_says_so() -> None:
     told = " ".join(_words(plot_parity(PARITY.head(0), step="step", by=["run"]))[0].split())
     assert told == "The two sides have no row in common. Check the values of run, step on both."
+
+
+def test_strips_and_captions_have_the_digits_that_are_needed() -> None:
+    away = _path((2, 1), (5, 1)).assign(config="lr = 0.0316227766016838", momentum=0.333333333333333)
+    plot = _plot(away, DOWN.assign(config="lr = 0.1", momentum=0.5), rows="momentum")
+    assert {"momentum = 0.333", "momentum = 0.5"} <= {*_words(plot)}
+    assert _caption(plot) == "momentum = 0.333, lr = 0.0316: off the map at epoch 1"
