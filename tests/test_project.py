@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,12 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
 
 def test_no_page_installs_from_an_index_that_does_not_have_the_package() -> None:
     assert [page.name for page in PAGES if "install 'pycompare-rtorch" in page.read_text(encoding="utf-8")] == []
+
+
+def test_make_demo_says_what_it_does_in_short_lines() -> None:
+    steps = subprocess.run(
+        ["make", "-n", "-W", "pyproject.toml", "demo"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    said = re.findall(r"^echo '(.*)'$", steps, flags=re.MULTILINE)
+    assert {line.split()[0] for line in said} >= {"Making", "Installing", "Installed.", "Training"}
+    assert max(map(len, said)) < 80

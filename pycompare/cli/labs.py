@@ -20,6 +20,7 @@ from pycompare.cli.edge import (
     check_film,
     check_out,
     given,
+    keeping_what_was_done,
     numbers,
     one_line_errors,
     one_varies,
@@ -116,7 +117,8 @@ def paths(
             "seed": seed,
             "optimizer": optimizer,
         }
-        made = compare_paths(directions=directions, n=n, **settings, **arguments)
+        with keeping_what_was_done(out, "comparison"):
+            made = compare_paths(directions=directions, n=n, **settings, **arguments)
         report(made, out, film)
 
 

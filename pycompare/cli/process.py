@@ -5,17 +5,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any
-
-# `import torch` takes a third of its time for these: how operations behave on tensors without data, for torch.compile
-# and torch.export. Nothing here computes with such tensors.
-DEFERRED = ("torch._meta_registrations", "torch.distributed._meta_registrations")
 
 
 def run_command(app: Callable[[], object]) -> None:
@@ -23,8 +16,6 @@ def run_command(app: Callable[[], object]) -> None:
     os.environ["MPLBACKEND"] = "agg"  # pictures go to files; a notebook's shell hands on a backend of its own
     if not any(argument.startswith("--device") for argument in sys.argv):
         os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")  # no search for makers of other devices
-    if "torch" not in sys.modules:
-        sys.modules.update({name: _Deferred(name) for name in DEFERRED})
     try:
         app()
     except SystemExit as end:
@@ -46,17 +37,6 @@ def quick_imports() -> Iterator[None]:
         gc.freeze()
         if collecting:
             gc.enable()
-
-
-class _Deferred(ModuleType):
-    """Stands in for a module until something in it is used."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what the machinery of imports asks of every module
-            raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
 
 
 def _leave(code: object) -> None:
