@@ -83,7 +83,7 @@ def compare_configs(
         A `Comparison`: the curves as a tidy frame, which can summarise, draw and save itself.
 
     Raises:
-        ValueError, TypeError: before any training, naming argument, value and remedy.
+        ValueError, TypeError: before the first step of the first run, naming argument, value and remedy.
         What `on_epoch` raises, and KeyboardInterrupt: with the attribute `partial`, the frame of what was done.
 
     Mirrors the course's `compare_configs(epochs, batch_size, lr, weight_decay, beta1, beta2)` and has its bits. It
