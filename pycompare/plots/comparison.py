@@ -53,7 +53,7 @@ def plot_comparison(
     bar = parameter is not None and len(names) > _MOST_KEYS
     texts = pd.Categorical(drawn["config"].map(names), categories=list(names.values()))
     drawn = drawn.assign(config=texts, **({"rank": _ranks(data, parameter, drawn)} if bar else {}))
-    notes += _divergences(data) if bar else []
+    notes += [*(_divergences(data) if bar else []), *metric_notes(metric, data)]
     return (
         p9.ggplot(drawn, p9.aes("epoch", metric, color="rank" if bar else "config", linetype="config", group="config"))
         + p9.geom_line(data=drawn[points > 1], size=0.8, na_rm=True)
@@ -101,7 +101,7 @@ def plot_final(
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + p9.theme(panel_grid_minor_x=p9.element_blank())
         + p9.labs(y=metric_label(metric, data), color="", linetype="", shape="")
-        + p9.labs(caption=caption(_divergences(data)))
+        + p9.labs(caption=caption([*_divergences(data), *metric_notes(metric, data)]))
     )
 
 
@@ -111,11 +111,17 @@ def metrics(data: pd.DataFrame) -> list[str]:
 
 
 def metric_label(metric: str, data: pd.DataFrame) -> str:
-    """What a metric is: the loss of a batch has no root but for "mse", and the mean of roots is not the root's mean."""
+    """The name of a metric: R's for what R draws."""
     if metric == "valid_rmse":
-        return "Validation RMSE"
-    which = "Training" if metric == "train_loss" else "Validation"
-    return f"{which} RMSE (mean of batch RMSEs)" if "valid_rmse" in data else f"{which} loss (mean of batches)"
+        return "Validation RMSE of the whole set"
+    return f"{'Training' if metric == 'train_loss' else 'Validation'} {'RMSE' if 'valid_rmse' in data else 'loss'}"
+
+
+def metric_notes(metric: str, data: pd.DataFrame) -> list[str]:
+    """What is to be known of a metric: the mean of roots is not the root of the mean."""
+    if metric == "valid_rmse" or "valid_rmse" not in data:
+        return []
+    return ["RMSE: the mean of the batches' RMSEs, as R's; metric='valid_rmse' draws that of the whole set"]
 
 
 def all_diverged(data: pd.DataFrame, note: str) -> p9.ggplot:

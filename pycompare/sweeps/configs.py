@@ -16,6 +16,7 @@ from torch import nn
 
 from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split, course_data
+from pycompare.labels import value_label
 from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import checked_seed, torch_manual_seed
 from pycompare.sweeps.advice import input_size
@@ -188,6 +189,12 @@ class _Sweep:
             raise ValueError(
                 f"`network` must make a fresh network each time; got {self.make_network!r}, which returns the same"
                 " parameters twice. Build the network inside the callable."
+            )
+        last = [module for module in first.modules() if isinstance(module, nn.Linear)][-1:]
+        if self.options.loss.of_classes and last and last[0].out_features == 1:
+            raise ValueError(
+                f"`network` must end with one output for each class for {value_label(self.options.loss.given)}, two at"
+                " least; got one, whose loss is always 0. Change its last layer, or take the loss 'bce'."
             )
 
     def arguments(self) -> dict[str, Any]:

@@ -149,10 +149,10 @@ def _of_classes(function: LossFunction) -> LossFunction:
     def checked(outputs: Tensor, targets: Tensor) -> Tensor:
         if targets.shape == outputs.shape and outputs.shape[-1] > 1:
             return function(outputs, targets.to(outputs.dtype))
-        if outputs.ndim != 2 or targets.numel() != len(outputs) or outputs.shape[1] < 2:
+        if outputs.ndim != 2 or targets.numel() != len(outputs):
             raise ValueError(
-                "`network` must return one logit for each class, shape (n, classes), of 2 classes or more; got"
-                f" {tuple(outputs.shape)} for targets {tuple(targets.shape)}. Change the network's last layer."
+                f"`network` must return one logit for each class, shape (n, classes); got {tuple(outputs.shape)} for"
+                f" targets {tuple(targets.shape)}. Change the network's last layer."
             )
         classes = targets.reshape(-1)
         known = _known_classes(classes, outputs.shape[1]) | (classes == getattr(function, "ignore_index", 0))

@@ -41,11 +41,11 @@ ROOTED = FOUR.assign(valid_rmse=3 * FOUR["valid_loss"])
 @pytest.mark.parametrize(
     ("data", "metric", "label"),
     [
-        (ROOTED, "valid_loss", "Validation RMSE (mean of batch RMSEs)"),
-        (ROOTED, "train_loss", "Training RMSE (mean of batch RMSEs)"),
-        (ROOTED, "valid_rmse", "Validation RMSE"),
-        (FOUR, "valid_loss", "Validation loss (mean of batches)"),
-        (FOUR, "train_loss", "Training loss (mean of batches)"),
+        (ROOTED, "valid_loss", "Validation RMSE"),
+        (ROOTED, "train_loss", "Training RMSE"),
+        (ROOTED, "valid_rmse", "Validation RMSE of the whole set"),
+        (FOUR, "valid_loss", "Validation loss"),
+        (FOUR, "train_loss", "Training loss"),
     ],
 )
 def test_a_metric_is_called_what_it_is(data: pd.DataFrame, metric: str, label: str) -> None:
@@ -53,6 +53,10 @@ def test_a_metric_is_called_what_it_is(data: pd.DataFrame, metric: str, label: s
     assert (plot.mapping["y"], plot.labels.y) == (metric, label)
     assert plot.data[metric].tolist() == data[metric].tolist()
     assert label in _texts(plot)
+    explained = plot.labels.caption is not None and "mean of the batches' RMSEs" in plot.labels.caption.replace(
+        "\n", " "
+    )
+    assert explained == (data is ROOTED and metric != "valid_rmse")
 
 
 @pytest.mark.parametrize("draw", [plot_comparison, plot_final])
