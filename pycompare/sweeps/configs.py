@@ -115,7 +115,7 @@ def compare_configs(
         dtype: "float32" (as R torch) or "float64", in which the initial weights are the float32 ones, widened.
         n_jobs: runs at a time, as in scikit-learn: -1 for all cores, None for what `joblib.parallel_config` says. The
             bits and their order do not depend on it.
-        engine: as in `train_valid`: "auto", "autograd" or "fused", which differ in speed only.
+        engine: as in `train_valid`: "auto", "autograd", "fused" or "compiled", which differ in speed only.
         threads: of torch, in each run, as in `train_valid`: 1 has R's bits on every machine.
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.

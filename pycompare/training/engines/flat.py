@@ -52,7 +52,7 @@ class FlatParameters:
             on_step(loss)
         grads = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         if len(grads) < len(self._parameters):
-            raise ValueError("`on_step` must leave all gradients with engine 'fused'; one is gone. Use 'autograd'.")
+            raise ValueError("`on_step` must leave all gradients with this engine; one is gone. Use engine='autograd'.")
         with torch.inference_mode():
             foreach_copy_(self.values + self.grads, [*self._parameters, *grads])
 
@@ -110,7 +110,7 @@ class FlatOptimizer:
             on_step(loss)
         grads = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         if len(grads) < len(self._parameters):
-            raise ValueError("`on_step` must leave all gradients with engine 'fused'; one is gone. Use 'autograd'.")
+            raise ValueError("`on_step` must leave all gradients with this engine; one is gone. Use engine='autograd'.")
         with torch.inference_mode():
             foreach_copy_(self.values + self.grads, [*self._parameters, *grads])
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 
 from pycompare.training.engines.compiled import torch_calls
-from pycompare.training.engines.compiled.codes import ADAMW, EPSILON, LEARNING_RATE, MOMENTUM, RMSPROP, SECOND, SGD, SIGN, VARIANT, WEIGHT_DECAY
+from pycompare.training.engines.compiled.codes import (
+    ADAMW,
+    EPSILON,
+    LEARNING_RATE,
+    MOMENTUM,
+    RMSPROP,
+    SECOND,
+    SGD,
+    SIGN,
+    VARIANT,
+    WEIGHT_DECAY,
+)
 from pycompare.training.engines.compiled.sums import copy, larger
 from pycompare.training.engines.compiled.torch_calls import at, fma, inlined, item_size, keep_apart, rounded
 

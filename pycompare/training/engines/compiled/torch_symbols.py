@@ -6,6 +6,7 @@ So no other BLAS in the process can take their place, and machine code that hold
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -28,23 +29,23 @@ NAMES = {
 }
 
 
-def library() -> ctypes.CDLL:
+@cache
+def _library() -> ctypes.CDLL:
     """PyTorch's CPU library, already in the process."""
     return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
 
 
-def missing_symbols() -> list[str]:
+@cache
+def missing_symbols() -> tuple[str, ...]:
     """Which functions this build of PyTorch does not export."""
-    torch_cpu = library()
-    return [name for pair in NAMES.values() for name in pair if not hasattr(torch_cpu, name)]
+    return tuple(name for pair in NAMES.values() for name in pair if not hasattr(_library(), name))
 
 
 def publish() -> None:
     """Make the functions known to LLVM by their names here."""
     from llvmlite import binding
 
-    torch_cpu = library()
     for pair in NAMES.values():
         for name in pair:
-            address = ctypes.cast(getattr(torch_cpu, name), ctypes.c_void_p).value
+            address = ctypes.cast(getattr(_library(), name), ctypes.c_void_p).value
             binding.add_symbol(PREFIX + name, address)
