@@ -24,7 +24,7 @@ class FlatParameters:
         state: the optimiser's, of the whole buffer; empty before the first step.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], opt: LibTorchOptimizer) -> None:
+    def __init__(self, parameters: list[Tensor], opt: LibTorchOptimizer) -> None:
         self.buffer, self.values = _flat_zeros(parameters)
         self.grad_buffer, self.grads = _flat_zeros(parameters)
         foreach_copy_(self.values, [parameter.detach() for parameter in parameters])
@@ -93,26 +93,6 @@ class FlatOptimizer:
             self._step()
         finally:
             set_grad_enabled(before)
-
-    @torch.no_grad()
-    def publish(self) -> None:
-        """Copy values and gradients to the parameters."""
-        foreach_copy_(self._parameters, self.values)
-        for parameter, grad in zip(self._parameters, self.grads, strict=True):
-            parameter.grad = torch.empty_like(grad).copy_(grad)
-
-    def show(self, network: nn.Module, loss: Tensor, on_step: Callable[[Tensor], object]) -> None:
-        """Call `on_step` with all where PyTorch keeps it, and take back parameters and gradients as it leaves them."""
-        with torch.inference_mode(False):
-            network.train()
-            self.publish()
-            self.publish_state()
-            on_step(loss)
-        grads = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        if len(grads) < len(self._parameters):
-            raise ValueError("`on_step` must leave all gradients with this engine; one is gone. Use engine='autograd'.")
-        with torch.inference_mode():
-            foreach_copy_(self.values + self.grads, [*self._parameters, *grads])
 
     def publish_state(self) -> None:
         """Let `opt.state` be that of the steps so far."""

@@ -29,7 +29,7 @@ class Fused:
     @torch.inference_mode()
     def __init__(self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> None:
         self._network = network
-        parameters = list(network.parameters())
+        parameters: list[Tensor] = list(network.parameters())
         self.flat = FlatParameters(parameters, opt)
         tensors = iter(zip(self.flat.values, self.flat.grads, strict=True))
         layers: list[_Linear | _Activation] = []

@@ -18,6 +18,7 @@ def _whole_vectors(x, n):
 
 @inlined
 def exp(x, n):
+    """x = exp(x), by vectors and by C's function, as ATen's loops split it."""
     keep_apart()
     whole = _whole_vectors(x, n)
     for i in range(0, whole, 32 // item_size(x)):

@@ -59,7 +59,7 @@ def chain_products(x: Matrix, layers: Sequence[nn.Linear]) -> list[list[Product]
 def _input_gradient(x: Matrix, out: Matrix, weight: Matrix) -> Product:
     if (x.row_stride, x.column_stride) != (1, x.rows):
         return _product(Matrix.contiguous(x.rows, x.columns), out, weight)
-    # As `fused._Linear.backward`: the transposed product. It takes the weight first, the kernel gives the gradient first.
+    # The transposed product, as in `fused._Linear`. It takes the weight first; the kernel gives the gradient first.
     *dimensions, flags, unused = _product(Matrix.contiguous(x.columns, x.rows), weight.t, out.t)
     return *dimensions, flags ^ codes.EXCHANGED, unused
 

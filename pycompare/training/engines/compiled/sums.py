@@ -1,8 +1,8 @@
 """Sums in the order of ATen's kernels for AVX2, as measured: it decides on their bits.
 
-All functions of the kernel are compiled by numba for pointers to float32 and to float64 (see `torch_calls`): `x`, `work`
-and the like are pointers, n counts numbers. LLVM contracts nothing by itself, so a product is fused with a sum only
-where `fma` stands.
+All functions of the kernel are compiled by numba for pointers to float32 and to float64 (see `torch_calls`): `x`,
+`work` and the like are pointers, n counts numbers. LLVM contracts nothing by itself, so a product is fused with a sum
+only where `fma` stands.
 """
 
 from __future__ import annotations

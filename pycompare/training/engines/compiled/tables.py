@@ -50,8 +50,11 @@ class LayerTable:
         return len(self._modules)
 
     @torch.inference_mode()
-    def first_inputs(self, x: Tensor) -> Tensor:
-        """What the first linear layer sees of the inputs `x`, in a layout that BLAS takes."""
+    def first_inputs(self, batches: Batches) -> list[Tensor]:
+        """What the first linear layer sees of each batch, in a layout that BLAS takes."""
+        return [self._first_inputs(x) for x, _ in batches]
+
+    def _first_inputs(self, x: Tensor) -> Tensor:
         for module in self._before:
             x = module(x)
         return x if Matrix.of(x).is_leading() else x.contiguous()
@@ -120,7 +123,7 @@ class BatchTable:
         dtype = layers.linear[0].weight.dtype
         self.sizes = [y.numel() for _, y in batches]
         # Kept, since the table has their addresses only.
-        self._inputs = [layers.first_inputs(x) for x, _ in batches]
+        self._inputs = layers.first_inputs(batches)
         self._targets = [loss.cast(y, layers.width, dtype) for _, y in batches]
         self.table = np.array(
             [

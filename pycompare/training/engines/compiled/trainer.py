@@ -30,7 +30,7 @@ class Compiled:
     name = "compiled"
 
     def __init__(self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> None:
-        parameters = list(network.parameters())
+        parameters: list[Tensor] = list(network.parameters())
         self._network, self._opt, self._code = network, opt, _OPTIMIZERS[type(opt)]
         self._flat = FlatParameters(parameters, opt)
         self._layers = LayerTable(network, max(len(y) for _, y in [*train, *valid]))
