@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,7 +33,16 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 OnEpoch = Callable[[str, int, nn.Module], object]
-Rows = list[dict[str, float]]
+
+
+class Rows(list[dict[str, float]]):
+    """The rows of a run's epochs.
+
+    Attributes:
+        trained_by: the engine, and why.
+    """
+
+    trained_by: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,11 +56,13 @@ class Comparison(Result):
         parameter: the name of the varied argument.
         values: its values, in the order given.
         arguments: the other arguments of `compare_configs`, by name.
+        trained_by: for each config the engine that trained it, and why: "fused, asked for".
     """
 
     parameter: str
     values: tuple[float, ...]
     arguments: dict[str, Any]
+    trained_by: dict[str, str] = field(default_factory=dict)
     _name: ClassVar[str] = "comparison"
 
     def summary(self) -> pd.DataFrame:
@@ -152,7 +163,7 @@ def compare_configs(
     sweep.check_network()
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
-    runs: list[Rows] = [[] for _ in values]
+    runs = [Rows() for _ in values]
     try:
         with (
             torch_threads(options.threads),
@@ -162,7 +173,9 @@ def compare_configs(
     except BaseException as error:
         error.partial = _frame(parameter, values, labels, runs)  # type: ignore[attr-defined]
         raise
-    return Comparison(_frame(parameter, values, labels, runs), parameter, values, sweep.arguments() | variation.fixed)
+    trained_by = {label: rows.trained_by for label, rows in zip(labels, runs, strict=True)}
+    arguments = sweep.arguments() | variation.fixed
+    return Comparison(_frame(parameter, values, labels, runs), parameter, values, arguments, trained_by)
 
 
 @dataclass(frozen=True)
@@ -191,13 +204,14 @@ class _Sweep:
         """
         arguments = _optimizer_arguments(self.options.optimizer, settings)
         options = replace(self.options, batch_size=int(settings["batch_size"]), arguments=arguments)
-        rows = [] if rows is None else rows
+        rows = Rows() if rows is None else rows
         with torch_threads(options.threads), ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
             network = self.make_network().to(self.device, self.dtype)
             if watch:
                 watch(0, network)
             training = begin_training(network, self.split.train, self.split.valid, options)
+            rows.trained_by = f"{training.engine.name}, {training.why}"
             if not (training.engine.draws or watch):
                 scope.close()
             for row in training.epochs():
@@ -240,7 +254,7 @@ def _run_all(
         from pycompare.sweeps.parallel import run_in_parallel
 
         def keep(i: int, rows: Rows) -> None:
-            runs[i] += rows
+            runs[i] = rows
             bar.update(sweep.options.epochs)
 
         bar.set_description(f"{len(settings)} runs side by side")
