@@ -5,12 +5,15 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from timing import pinned
 from tqdm import tqdm
 
+OUT = str(Path(tempfile.gettempdir(), "pycompare-startup"))
 CLOCK = "from time import perf_counter as clock; start = clock(); "
 FIRST_CALL = """
 import torch, pandas
@@ -37,6 +40,18 @@ MEASURES: dict[str, tuple[float | None, list[str]]] = {
     "import pycompare": (0.1, ["-c", CLOCK + "import pycompare; print(clock() - start)"]),
     "import torch, pandas": (None, ["-c", CLOCK + "import torch, pandas; print(clock() - start)"]),
     "pycompare --help": (0.5, ["-m", "pycompare", "--help"]),
+    "pycompare compare of four learning rates, from the shell to the picture": (
+        None,
+        [
+            "-m",
+            "pycompare",
+            "compare",
+            "--lr",
+            "1,0.1,0.01,0.001",
+            "--out",
+            str(Path(tempfile.gettempdir(), "pycompare-startup")),
+        ],
+    ),
     "first compare_configs, above imports and training": (0.3, ["-c", FIRST_CALL]),
     "start of a worker, until it can train": (None, ["-c", WORKER]),
 }

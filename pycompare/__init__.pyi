@@ -11,7 +11,7 @@ from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock
 from .labs.rosenbrock import rosenbrock as rosenbrock
 from .seeding import torch_manual_seed as torch_manual_seed
-from .sweeps.configs import Comparison as Comparison
+from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
 from .threads import torch_threads as torch_threads
 from .training.loop import train_loop as train_loop

@@ -1,5 +1,5 @@
 """`python -m pycompare` is `pycompare`."""
 
-from pycompare.cli import app
+from pycompare.cli import main
 
-app()
+main()

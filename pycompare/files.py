@@ -10,6 +10,14 @@ from os import PathLike
 from pathlib import Path
 
 
+def expanded(path: str | PathLike[str]) -> Path:
+    """`path` with a leading ~ as the home it stands for; as it is, where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def check_writable(folder: str | PathLike[str], *, name: str = "folder") -> None:
     """Try to write in `folder` or, where it is yet to be made, in the nearest folder above it. Leaves nothing there.
 
@@ -18,11 +26,22 @@ def check_writable(folder: str | PathLike[str], *, name: str = "folder") -> None
     Raises:
         ValueError: nothing can be written there.
     """
-    path = Path(folder)
+    path = expanded(folder)
     with _one_error(folder, name):
         existing = next(place for place in (path, *path.parents) if place.exists())
         with tempfile.TemporaryFile(dir=existing):
             pass
+
+
+def check_writable_file(file: str | PathLike[str], *, name: str = "file") -> None:
+    """Try to write in the folder of `file`, as `check_writable`, and see that no folder is in its place.
+
+    Raises:
+        ValueError: nothing can be written there, or `file` is a folder.
+    """
+    if expanded(file).is_dir():
+        raise ValueError(f"`{name}` must be a file; got {os.fspath(file)!r}, which is a folder. Name a file in it.")
+    check_writable(expanded(file).parent, name=name)
 
 
 def save_files(folder: str | PathLike[str], contents: Mapping[str, bytes]) -> list[Path]:
@@ -31,9 +50,10 @@ def save_files(folder: str | PathLike[str], contents: Mapping[str, bytes]) -> li
     Raises:
         ValueError: nothing can be written there.
     """
+    place = expanded(folder)
     with _one_error(folder):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        return [write_whole(Path(folder) / file, content) for file, content in contents.items()]
+        place.mkdir(parents=True, exist_ok=True)
+        return [write_whole(place / file, content) for file, content in contents.items()]
 
 
 @contextmanager

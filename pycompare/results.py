@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+import json
+import platform
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from pycompare.checks import one_of
+
 if TYPE_CHECKING:
     from plotnine import ggplot
+
+FORMATS = ("png", "pdf", "svg")
+_SETTINGS, _LAYOUT = "settings.json", 1  # the file beside the data, and the number of what is written in it
+_PACKAGES = {"pycompare": "pycompare-rtorch", "torch": "torch", "numpy": "numpy", "pandas": "pandas"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,28 +50,57 @@ class Result(ABC):
     def _title(self) -> str:
         """What stands above the summary, when the result is printed."""
 
-    def save(self, folder: str | PathLike[str]) -> list[Path]:
-        """Write a CSV file with every bit of `data`, and `plot()` as a PNG, into `folder`, made where it is missing.
+    def _settings(self) -> dict[str, Any]:
+        """What made the result, for `settings.json`: its fields, unless a result knows better."""
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.repr and field.name != "data"}
+        return {"arguments": {name: value for name, value in told.items() if not isinstance(value, pd.DataFrame)}}
+
+    def save(self, folder: str | PathLike[str], formats: Sequence[str] = ("png",)) -> list[Path]:
+        """Write data, pictures and settings into `folder`, made where it is missing.
+
+        A CSV file has every bit of `data`; `settings.json` has, under the result's name, what made it: arguments and
+        versions, and what cannot be put into JSON as text. Both are there before anything is drawn.
+
+        Arguments:
+            folder: where to.
+            formats: of the pictures: any of "png", "pdf", "svg", or none.
 
         Returns:
-            The paths written. Each file appears whole or not at all.
+            The paths written: data, pictures, settings. Each file appears whole or not at all.
 
         Raises:
-            ValueError: nothing can be written there.
+            TypeError, ValueError: `formats` is something else, or nothing can be written there.
         """
         from pycompare.files import save_files
-        from pycompare.plots import png
 
+        kinds = _checked_formats(formats)
         csv = self.data.to_csv(index=False).encode()  # the shortest digits that give back the bits
-        return save_files(folder, {f"{self._name}.csv": csv, f"{self._name}.png": png(self.plot())})
+        settings = {"layout": _LAYOUT, "versions": _versions()} | self._settings()
+        kept = _sections(Path(folder)) | {self._name: _plain(settings)}
+        written = json.dumps(kept, indent=2, ensure_ascii=False).encode()
+        data, told = save_files(folder, {f"{self._name}.csv": csv, _SETTINGS: written})
+        return [data, *save_files(folder, {f"{self._name}.{kind}": self._drawn(kind) for kind in kinds}), told]
+
+    def _drawn(self, kind: str) -> bytes:
+        from pycompare.plots import image
+
+        return image(self.plot(), kind)
 
     def __repr__(self) -> str:
         return f"{self._title()}\n\n{self.summary().to_string(index=False)}"
 
-    def _repr_png_(self) -> bytes:
-        from pycompare.plots import png
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a notebook shows: the picture at the size of `plot()`, sharp on any screen, and the summary below."""
+        from pycompare.plots import retina
 
-        return png(self.plot())
+        picture, size = retina(self.plot())
+        coded = base64.b64encode(picture).decode()
+        shown = f'<img src="data:image/png;base64,{coded}" width="{size["width"]}" height="{size["height"]}">'
+        table = self.summary().to_html(index=False, border=0)
+        page = f"<div>{shown}<p>{html.escape(self._title()).replace(chr(10), '<br>')}</p>{table}</div>"
+        bundle = {"image/png": picture, "text/html": page, "text/plain": repr(self)}
+        wanted = {kind for kind in bundle if (not include or kind in include) and kind not in (exclude or ())}
+        return {kind: bundle[kind] for kind in bundle if kind in wanted}, {"image/png": size}
 
 
 class PathsResult(Result):
@@ -73,3 +115,73 @@ class PathsResult(Result):
         from pycompare.plots.film import animate_paths
 
         return animate_paths(self.plot(), file=file, **self._film(), **options)
+
+
+def read_saved(folder: str | PathLike[str], name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The data and the settings of the result `name`, as `Result.save` wrote them into `folder`.
+
+    Raises:
+        FileNotFoundError: one of its files is not there.
+        ValueError: they are another program's, or a newer pycompare's.
+    """
+    place = Path(folder)
+    for file in (f"{name}.csv", _SETTINGS):
+        if not (place / file).is_file():
+            raise FileNotFoundError(f"`folder` must hold {file}; got {str(place)!r}, where it is not. Check the path.")
+    settings = _sections(place).get(name)
+    if not isinstance(settings, dict) or not isinstance(settings.get("layout"), int):
+        raise _foreign(place, _SETTINGS, f"has no settings of a {name}")
+    if settings["layout"] > _LAYOUT:
+        raise ValueError(
+            f"`folder` must be written by this version of pycompare or an older one; got {str(place)!r}, written by"
+            f" {settings.get('versions', {}).get('pycompare')}. Install that version."
+        )
+    try:
+        return pd.read_csv(io.BytesIO((place / f"{name}.csv").read_bytes())), settings
+    except (ValueError, pd.errors.ParserError) as cause:
+        raise _foreign(place, f"{name}.csv", f"cannot be read: {cause}") from cause
+
+
+def _foreign(place: Path, file: str, why: str) -> ValueError:
+    return ValueError(f"`folder` must hold what save() wrote; got {str(place)!r}, whose {file} {why}. Save it again.")
+
+
+def _sections(folder: Path) -> dict[str, Any]:
+    """The settings in `folder`, by the name of their result; none where the file is missing or another program's."""
+    try:
+        read = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _checked_formats(formats: Sequence[str]) -> list[str]:
+    if isinstance(formats, str) or not isinstance(formats, Sequence):
+        raise TypeError(f'`formats` must be a list of formats; got {formats!r}. Pass e.g. ("png", "pdf").')
+    return [one_of("formats", kind, FORMATS, "Choose of these.") for kind in dict.fromkeys(formats)]
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {name: _version(package) for name, package in _PACKAGES.items()}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON can hold it: a function by its full name, what is neither number nor text as text."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return str(value)

@@ -50,13 +50,13 @@ def _no_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def _nothing_leaks() -> Iterator[None]:
     """Every test, whatever it calls, leaves the global state of torch, numpy and random as it was."""
     torch.manual_seed(20240215)
-    before = _global_state()
+    before = global_state()
     yield
-    after = _global_state()
+    after = global_state()
     assert before == after
 
 
-def _global_state() -> tuple[object, ...]:
+def global_state() -> tuple[object, ...]:
     numpy_state = np.random.get_state()  # noqa: NPY002
     return (
         torch.get_rng_state().numpy().tobytes(),

@@ -44,3 +44,16 @@ def test_an_interrupt_while_writing_keeps_the_old_file_whole(tmp_path: Path, mon
         _save(tmp_path)
     assert csv.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"`html` must be a file; got .*which is a folder. Name a file in it"):
+        files.check_writable_file(tmp_path, name="html")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("~/a", "/home/me/a"), ("a~", "a~"), ("~no-such-user/a", "~no-such-user/a")]
+)
+def test_a_tilde_is_a_home_where_there_is_one(path: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert files.expanded(path) == Path(expected)

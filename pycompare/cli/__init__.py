@@ -9,6 +9,7 @@ import typer
 from pycompare.cli.course import compare, rosenbrock
 from pycompare.cli.labs import lab
 from pycompare.cli.parity import doctor, parity
+from pycompare.cli.process import run_command
 
 app = typer.Typer(
     name="pycompare",
@@ -25,10 +26,15 @@ app.command()(doctor)
 
 
 @app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     """The options of `pycompare` itself."""
     if version:
         from importlib.metadata import version as installed_version
 
         typer.echo(f"pycompare {installed_version('pycompare-rtorch')}")
         raise typer.Exit
+
+
+def main() -> None:
+    """`pycompare`, as a process of its own."""
+    run_command(app)

@@ -11,64 +11,77 @@ from pycompare.cli.edge import (
     BatchSize,
     Beta1,
     Beta2,
+    Data,
     LearningRate,
+    Target,
     WeightDecay,
     check_out,
-    given,
+    keeping_what_was_done,
     one_line_errors,
+    one_varies,
     report,
     split,
 )
+from pycompare.cli.process import quick_imports
 
 
 def compare(
+    context: typer.Context,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
     weight_decay: WeightDecay = None,
     beta1: Beta1 = None,
     beta2: Beta2 = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
-    data: Annotated[
-        str,
-        typer.Option(help="friedman3 (the course's), spirals, or a CSV file: header, numbers, last column the target."),
-    ] = "friedman3",
+    data: Data = "friedman3",
+    target: Target = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
     optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
-    loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1 or cross_entropy.")] = "mse",
+    loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1, cross_entropy or bce (with logits).")] = "mse",
     dtype: Annotated[str, typer.Option(help="float32 (R torch's bits) or float64.")] = "float32",
     device: Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.csv and comparison.png.")] = None,
-    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores.")] = 1,
-    progress: Annotated[bool, typer.Option(help="Show a bar on a terminal.")] = True,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads of torch in each run; 1 has R's bits on every machine.")] = 1,
+    engine: Annotated[str, typer.Option(help="auto, fused or autograd, which differ in speed only.")] = "auto",
+    progress: Annotated[bool, typer.Option(help="Show a bar on a terminal, elsewhere a line a run; on stderr.")] = True,
 ) -> None:
     """Train one network once for each value of **one** parameter, and compare the validation curves.
 
-    Exactly one of lr, batch-size, weight-decay, beta1, beta2 takes several values.
+    Exactly one of --lr, --batch-size, --weight-decay, --beta1, --beta2 takes several values, separated by commas (or
+    the option is repeated). Ctrl-C keeps what was done until then, as comparison.partial.csv in --out.
 
     Example: `pycompare compare --lr 1,0.1,0.01,0.001 --out out/`
     """
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
-    with one_line_errors():
-        settings = given(options)
-        from pycompare.sweeps.configs import compare_configs
-
+    with one_line_errors(context):
+        settings = one_varies(options)
         check_out(out)
-        comparison = compare_configs(
-            epochs,
-            **settings,
-            data=split(data),
-            seed=seed,
-            optimizer=optimizer,
-            loss=loss,
-            dtype=dtype,
-            device=device,
-            n_jobs=n_jobs,
-            progress=progress,
-        )
+        with quick_imports():
+            from pycompare.sweeps.configs import compare_configs
+
+            if out is not None:
+                import pycompare.plots  # noqa: F401
+        with keeping_what_was_done(out, "comparison"):
+            comparison = compare_configs(
+                epochs,
+                **settings,
+                data=split(data, target),
+                seed=seed,
+                optimizer=optimizer,
+                loss=loss,
+                dtype=dtype,
+                device=device,
+                n_jobs=n_jobs,
+                threads=threads,
+                engine=engine,
+                progress=progress,
+            )
         report(comparison, out)
 
 
 def rosenbrock(
+    context: typer.Context,
     steps: Annotated[int, typer.Option(help="How many steps.")] = 500,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
     beta: Annotated[float, typer.Option(help="Share of the old momentum, in [0, 1).")] = 0.9,
@@ -78,8 +91,8 @@ def rosenbrock(
 
     Example: `pycompare rosenbrock --steps 500 --lr 0.01 --beta 0.9 --out out/`
     """
-    with one_line_errors():
-        from pycompare.labs.rosenbrock import optimize_rosenbrock
-
+    with one_line_errors(context):
         check_out(out)
+        with quick_imports():
+            from pycompare.labs.rosenbrock import optimize_rosenbrock
         report(optimize_rosenbrock(steps, lr, beta), out)

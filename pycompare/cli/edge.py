@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +17,23 @@ if TYPE_CHECKING:
     from pycompare.data.split import Split
 
 Numbers = list[str] | None
-SEVERAL = "One number, or several: repeat the option or separate them by commas."
+SEVERAL = "NUMBER[,...]"  # how help texts show that an option takes a list
 
 # What `compare_configs` varies, as options.
-LearningRate = Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.01]")]
-BatchSize = Annotated[Numbers, typer.Option(help=f"Rows a step. {SEVERAL} [default: 16]")]
-WeightDecay = Annotated[Numbers, typer.Option(help=f"AdamW's decay. {SEVERAL} [default: 0.01]")]
-Beta1 = Annotated[Numbers, typer.Option(help=f"Momentum. {SEVERAL} [default: 0.9]")]
-Beta2 = Annotated[Numbers, typer.Option(help=f"Adaptive step size. {SEVERAL} [default: 0.999]")]
+LearningRate = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Learning rate. [default: 0.01]")]
+BatchSize = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Rows a step. [default: 16]")]
+WeightDecay = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="AdamW's decay. [default: 0.01]")]
+Beta1 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old momentum. [default: 0.9]")]
+Beta2 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old squared gradients. [default: 0.999]")]
+
+Data = Annotated[
+    str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file with a header; - reads standard input.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="The target's column in the CSV file; classes may be text. [default: the last]")
+]
+_IN_PYTHON = {"For another, pass a callable.*": "Choose one of these.", ", or a callable that takes it": ""}
+_OTHER_NAMES = {"folder": "--out", "file": "--film"}  # what the library calls what these options give
 
 
 class Saveable(Protocol):
@@ -31,13 +43,51 @@ class Saveable(Protocol):
         """Write numbers and plot; return the paths."""
 
 
-def report(result: Saveable, out: Path | None) -> None:
-    """Print a result and save it, where a folder is given."""
-    typer.echo(result)
-    if out is None:
-        typer.echo("\nNothing was saved; --out FOLDER keeps the numbers and the plot.")
+def report(result: Saveable, out: Path | None, film: Path | None = None) -> None:
+    """Save a result where a folder, or a film, is asked for, and print it.
+
+    In this order: who reads may have left, and what took long must not be lost with them.
+    """
+    saved = result.save(out) if out is not None else []
+    if film is not None:
+        saved.append(result.animate(film))  # type: ignore[attr-defined]
+    say(str(result))
+    if saved:
+        say("\nSaved " + ", ".join(str(path) for path in saved))
     else:
-        typer.echo("\nSaved " + ", ".join(str(path) for path in result.save(out)))
+        say("\nNothing was saved; --out FOLDER keeps the numbers and the plot.")
+
+
+def say(text: str) -> None:
+    """Print, or end with one line where the text has nowhere to go."""
+    try:
+        typer.echo(text)
+    except OSError as cause:
+        if cause.errno == errno.EPIPE:
+            raise
+        raise OSError(f"The results cannot be printed ({cause.strerror}). What was to be saved, is.") from cause
+
+
+@contextmanager
+def keeping_what_was_done(out: Path | None, name: str) -> Iterator[None]:
+    """Save the frame that a training hands over when it is interrupted, as `name`.partial.csv, and say so."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        done = getattr(error, "partial", None)
+        if done is not None and len(done):
+            typer.echo(_kept(done, out, name), err=True)
+        raise
+
+
+def _kept(done: Any, out: Path | None, name: str) -> str:
+    epochs = f"\nInterrupted. {len(done)} epochs were done, of {done['config'].nunique()} runs"
+    if out is None:
+        return f"{epochs}; --out FOLDER would have kept them."
+    from pycompare.files import save_files
+
+    (path,) = save_files(out, {f"{name}.partial.csv": done.to_csv(index=False).encode()})
+    return f"{epochs}. Saved {path}"
 
 
 def check_out(out: Path | None) -> None:
@@ -48,19 +98,30 @@ def check_out(out: Path | None) -> None:
         check_writable(out)
 
 
-def split(data: str) -> Split:
-    """The training and validation set of a name, or of a file."""
-    from pycompare.data.split import Split, course_data, spirals_data
+def check_film(film: Path | None) -> None:
+    """Fail before any training where the film could not be written."""
+    if film is not None:
+        from pycompare.plots.film import film_writer
 
-    if data == "friedman3":
-        return course_data()
-    if data == "spirals":
-        return spirals_data()
-    if not Path(data).is_file():
+        film_writer(film)
+
+
+def split(data: str, target: str | None = None) -> Split:
+    """The training and validation set of a name or of a CSV file; "-" is what stands on stdin."""
+    from pycompare.data.split import Split, course_data, spirals_data
+    from pycompare.files import expanded
+
+    if data in (named := {"friedman3": course_data, "spirals": spirals_data}):
+        if target is not None:
+            raise ValueError(
+                f"`target` must be left out with {data}, which is no file; got {target!r}. Name a CSV file."
+            )
+        return named[data]()
+    if data != "-" and not expanded(data).exists():
         raise FileNotFoundError(
             f"`data` must be friedman3, spirals or a CSV file; got {data!r}, which is not there. Check the spelling."
         )
-    return Split.from_csv(data)
+    return Split.from_csv(data, target=target)
 
 
 def numbers(name: str, texts: list[str]) -> Any:
@@ -79,11 +140,36 @@ def given(options: dict[str, Numbers]) -> dict[str, Any]:
     return {name: numbers(name, texts) for name, texts in options.items() if texts}
 
 
+def one_varies(options: dict[str, Numbers]) -> dict[str, Any]:
+    """The `numbers` of the options that were given, of which exactly one has several."""
+    settings = given(options)
+    several = [f"`{name}`" for name, values in settings.items() if isinstance(values, list)]
+    if len(several) != 1:
+        raise ValueError(
+            f"Exactly one of {', '.join(f'`{name}`' for name in options)} must have several values;"
+            f" got {' and '.join(several) or 'none'}. Give one of them several, such as --lr 0.1,0.2."
+        )
+    return settings
+
+
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn what the public functions say of bad input into one line and exit code 2."""
+def one_line_errors(context: typer.Context) -> Iterator[None]:
+    """Turn what the public functions say of bad input into one line and exit code 2, and Ctrl-C into 130."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # typer ends quietly where nobody reads any more
     except (ValueError, TypeError, OSError) as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {_in_options(str(error), context)}", err=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def _in_options(message: str, context: typer.Context) -> str:
+    """`message` with this command's options in place of arguments, --lr for `lr`, and no advice that it cannot take."""
+    for advice, instead in _IN_PYTHON.items():
+        message = re.sub(advice, instead, message)
+    options = {str(parameter.name): parameter.opts[0] for parameter in context.command.params}
+    options |= {name: option for name, option in _OTHER_NAMES.items() if option in options.values()}
+    return re.sub(r"`(\w+)`", lambda found: options.get(found[1], found[0]), message)

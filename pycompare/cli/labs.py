@@ -12,34 +12,41 @@ from pycompare.cli.edge import (
     BatchSize,
     Beta1,
     Beta2,
+    Data,
     LearningRate,
     Numbers,
+    Target,
     WeightDecay,
+    check_film,
     check_out,
     given,
+    keeping_what_was_done,
     numbers,
     one_line_errors,
+    one_varies,
     report,
     split,
 )
+from pycompare.cli.process import quick_imports
 
 landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a map of the loss.")
 lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
 lab.add_typer(landscape, name="landscape")
 
-_NAMES = "One name, or several separated by commas."
+_NAMES = "NAME[,...]"
 Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
 
 
 @landscape.command()
 def descend(
-    loss: Annotated[str, typer.Option(help=f"mse, l1, huber, smooth_l1. {_NAMES}")] = "mse",
-    lr: Annotated[Numbers, typer.Option(help=f"Learning rate. {SEVERAL} [default: 0.1]")] = None,
-    momentum: Annotated[Numbers, typer.Option(help=f"Share of the last step. {SEVERAL}")] = None,
-    dampening: Annotated[Numbers, typer.Option(help=f"What momentum does not take of a gradient. {SEVERAL}")] = None,
-    weight_decay: Annotated[Numbers, typer.Option(help=f"Pull towards 0. {SEVERAL}")] = None,
+    context: typer.Context,
+    loss: Annotated[str, typer.Option(metavar=_NAMES, help="mse, l1, huber, smooth_l1.")] = "mse",
+    lr: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Learning rate. [default: 0.1]")] = None,
+    momentum: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the last step.")] = None,
+    dampening: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="What momentum leaves of a gradient.")] = None,
+    weight_decay: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Pull towards 0.")] = None,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Look ahead along the momentum.")] = False,
-    optimizer: Annotated[str, typer.Option(help=f"sgd, adam, adamw, rmsprop, adagrad. {_NAMES}")] = "sgd",
+    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, adam, adamw, rmsprop, adagrad.")] = "sgd",
     start: Annotated[str, typer.Option(help="The first weight and bias.")] = "6,-3",
     epochs: Annotated[int, typer.Option(help="How many steps.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for descents.csv and descents.png.")] = None,
@@ -48,18 +55,19 @@ def descend(
     """Draw the paths of optimizers over the map of one neuron's loss.
 
     Several losses make facets; the first other option with several values lays its paths over one another, a second one
-    makes rows.
+    makes rows. Separate values by commas.
 
     Example: `pycompare lab landscape descend --loss mse,l1 --momentum 0,0.9 --out out/`
     """
     options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-    with one_line_errors():
+    with one_line_errors(context):
         settings = given(options)
         settings |= {"nesterov": True} if nesterov else {}
-        from pycompare.labs.landscape import compare_descents
-
         check_out(out)
-        _check_film(film)
+        check_film(film)
+        with quick_imports():
+            from pycompare.labs.landscape import compare_descents
+
         point: Any = tuple(numbers("start", [start])) if "," in start else start
         descents = compare_descents(
             _names(loss),
@@ -68,19 +76,20 @@ def descend(
             epochs=epochs,
             **settings,
         )
-        report(descents, out)
-        _report_film(descents, film)
+        report(descents, out, film)
 
 
 @landscape.command()
 def paths(
+    context: typer.Context,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
     weight_decay: WeightDecay = None,
     beta1: Beta1 = None,
     beta2: Beta2 = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
-    data: Annotated[str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file.")] = "friedman3",
+    data: Data = "friedman3",
+    target: Target = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
     optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
     directions: Annotated[str, typer.Option(help="pca, or filter: random ones.")] = "pca",
@@ -90,34 +99,27 @@ def paths(
 ) -> None:
     """Train one network under several settings, and draw the paths of its parameters on one map of the loss.
 
-    Exactly one of lr, batch-size, weight-decay, beta1, beta2 takes several values.
+    Exactly one of --lr, --batch-size, --weight-decay, --beta1, --beta2 takes several values, separated by commas.
 
     Example: `pycompare lab landscape paths --lr 0.1,0.03,0.01 --out out/`
     """
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
-    with one_line_errors():
-        settings = given(options)
-        from pycompare.labs.landscape import compare_paths
-
+    with one_line_errors(context):
+        settings = one_varies(options)
         check_out(out)
-        _check_film(film)
-        arguments: dict[str, Any] = {"epochs": epochs, "data": split(data), "seed": seed, "optimizer": optimizer}
-        made = compare_paths(directions=directions, n=n, **settings, **arguments)
-        report(made, out)
-        _report_film(made, film)
+        check_film(film)
+        with quick_imports():
+            from pycompare.labs.landscape import compare_paths
 
-
-def _check_film(film: Path | None) -> None:
-    """Fail before any training where the film could not be written."""
-    if film is not None:
-        from pycompare.plots.film import film_writer
-
-        film_writer(film)
-
-
-def _report_film(result: Any, film: Path | None) -> None:
-    if film is not None:
-        typer.echo(f"Saved {result.animate(film)}")
+        arguments: dict[str, Any] = {
+            "epochs": epochs,
+            "data": split(data, target),
+            "seed": seed,
+            "optimizer": optimizer,
+        }
+        with keeping_what_was_done(out, "comparison"):
+            made = compare_paths(directions=directions, n=n, **settings, **arguments)
+        report(made, out, film)
 
 
 def _names(text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pycompare.checks import number, whole_number
 from pycompare.results import Result
+from pycompare.training.kernels import mkl_kernels
 from pycompare.training.options import checked_dtype
 
 if TYPE_CHECKING:
@@ -82,11 +83,13 @@ class Trajectory(Result):
             y_momentum.
         lr, beta: the arguments of the steps.
         function: the surface.
+        arguments: all of `optimize_rosenbrock`, by name.
     """
 
     lr: float
     beta: float
     function: Surface
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
     _name: ClassVar[str] = "trajectory"
 
     def summary(self) -> pd.DataFrame:
@@ -103,6 +106,9 @@ class Trajectory(Result):
 
     def _on_tensors(self, x: Any, y: Any) -> Any:
         return self.function(torch.from_numpy(x), torch.from_numpy(y)).numpy()
+
+    def _settings(self) -> dict[str, Any]:
+        return {"arguments": self.arguments, "made_with": {"kernels": mkl_kernels()}}
 
     def _title(self) -> str:
         first, last = self.data.iloc[0], self.data.iloc[-1]
@@ -159,7 +165,8 @@ def optimize_rosenbrock(
         rows.append(state())
     data = pd.DataFrame(rows, columns=["x", "y", "value", "x_momentum", "y_momentum"])
     data.insert(0, "step", range(steps + 1))
-    return Trajectory(data, lr, beta, function)
+    arguments = {"steps": steps, "lr": lr, "beta": beta, "start": start, "function": function, "dtype": dtype}
+    return Trajectory(data, lr, beta, function, arguments)
 
 
 def _pair(start: tuple[float, float]) -> tuple[float, float]:

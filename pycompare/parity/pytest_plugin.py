@@ -1,8 +1,8 @@
 """Live R in anyone's tests: the fixture `r_session` and the marker `r`.
 
-Installed with `pip install -c constraints.txt '.[r]'` from a checkout, pytest finds it by itself. Loading it imports
-neither torch nor R.
-Where R is not to be had, tests that need it are skipped with the reason; with PYCOMPARE_REQUIRE_R=1 they fail.
+Installed in a checkout with `pip install -c constraints.txt '.[r]'`, pytest finds it by itself. Loading it imports
+neither torch nor R. Where R is not to be had, tests that need it are skipped with the reason; with
+PYCOMPARE_REQUIRE_R=1 they fail.
 """
 
 from __future__ import annotations

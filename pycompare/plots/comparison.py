@@ -3,44 +3,124 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import plotnine as p9
-from matplotlib.colors import to_hex
 
+from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
+from pycompare.plots.axes import caption, shades, short_labels, short_numbers, spans_decades, whole_breaks, words
 
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
+_MOST_SOLID, _MOST_KEYS, _MOST_TOLD = 4, 8, 5
+_DASHES = ("solid", "dashed", "dashdot", "dotted")
 
 
-def plot_comparison(data: pd.DataFrame, *, y_label: str = "Validation RMSE") -> p9.ggplot:
-    """One line of valid_loss by epoch for each config, in the order in which the configs come in `data`.
+def plot_comparison(
+    data: pd.DataFrame,
+    *,
+    parameter: str | None = None,
+    metric: str = "valid_loss",
+    log: bool = False,
+    note: str = "",
+) -> p9.ggplot:
+    """One line of a metric by epoch for each config, in the order in which the configs come in `data`.
 
-    Mirrors the plot of the course's `compare_configs`: its labels, and its axis (see `loss_limits`), outside of which a
-    line is interrupted. A run that diverges has the epoch in its label, and its finite part is drawn.
+    Mirrors the plot of the course's `compare_configs`: its order, and its axis (see `loss_limits`), outside of which a
+    line is interrupted, as the caption then says. A run that diverges has the epoch in its label, and its finite part
+    is drawn; where all do at once, the picture says that. Above 8 configs, a colour bar takes the legend's place.
 
     Arguments:
-        data: columns config, epoch, valid_loss; NaN where a run has diverged.
-        y_label: the title of the y axis.
+        data: columns config, epoch, valid_loss, `metric`, `parameter`; NaN where a run has diverged.
+        parameter: the column of the varied number.
+        metric: the column that is drawn.
+        log: a logarithmic axis, which is not cut.
+        note: what to do where every run has diverged.
     """
+    one_of("metric", metric, metrics(data), "Choose a column of `data`.")
+    drawn = data[np.isfinite(data[metric])]
+    if drawn.empty:
+        return all_diverged(data, note)
+    height, shown, notes = _height(drawn[metric], log=log)
+    if not shown.any():
+        return words(notes[0])
+    drawn = drawn.assign(**{metric: drawn[metric].where(shown)})  # as R does: a line is interrupted there
     names = legend_labels(data)
-    drawn = data[np.isfinite(data["valid_loss"])]
-    alone = drawn.groupby("config")["epoch"].transform("size") == 1
-    configs = pd.Categorical(drawn["config"].map(names), categories=list(names.values()))
-    drawn = drawn.assign(config=configs)
-    plot = (
-        p9.ggplot(drawn, p9.aes("epoch", "valid_loss", color="config"))
-        + p9.geom_line(data=drawn[~alone], size=0.8, na_rm=True)
-        + p9.geom_point(data=drawn[alone], na_rm=True, show_legend=False)
-        + p9.scale_color_manual(values=_shades(len(names)), limits=list(names.values()))
+    points = drawn.groupby("config")[metric].transform("count")
+    bar = parameter is not None and len(names) > _MOST_KEYS
+    texts = pd.Categorical(drawn["config"].map(names), categories=list(names.values()))
+    drawn = drawn.assign(config=texts, **({"rank": _ranks(data, parameter, drawn)} if bar else {}))
+    notes += _divergences(data) if bar else []
+    return (
+        p9.ggplot(drawn, p9.aes("epoch", metric, color="rank" if bar else "config", linetype="config", group="config"))
+        + p9.geom_line(data=drawn[points > 1], size=0.8, na_rm=True)
+        + p9.geom_point(data=drawn[points == 1], na_rm=True, show_legend=False)
+        + p9.scale_x_continuous(breaks=whole_breaks)
+        + height
+        + (_bar(data, parameter, len(names)) if bar else _legend(list(names.values())))
         + p9.theme_minimal()
-        + p9.theme(figure_size=(8, 5))
-        + p9.labs(x="Epoch", y=y_label, color="Configuration")
+        + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
+        + p9.theme(legend_text=p9.element_text(multialignment="left"))
+        + p9.labs(x="Epoch", y=metric_label(metric, data), caption=caption(notes))
     )
-    return plot + p9.ylim(*loss_limits(drawn["valid_loss"])) if len(drawn) else plot
+
+
+def plot_final(
+    data: pd.DataFrame, *, parameter: str, metric: str = "valid_loss", log: bool | None = None, note: str = ""
+) -> p9.ggplot:
+    """The last and the best value of a metric over the varied number, which has a log axis where it spans decades.
+
+    Arguments:
+        data, parameter, metric, note: as in `plot_comparison`.
+        log: a logarithmic axis for the metric, too; unless given, where it spans decades.
+    """
+    one_of("metric", metric, metrics(data), "Choose a column of `data`.")
+    if not np.isfinite(data[metric]).any():
+        return all_diverged(data, note)
+    runs = data.groupby(parameter, sort=True)[metric]
+    ends = pd.DataFrame({"last": runs.apply(lambda run: run.iloc[-1]), "best": runs.min()})
+    frame = ends.reset_index().melt(id_vars=[parameter], var_name="which", value_name=metric).dropna()
+    frame["which"] = pd.Categorical(frame["which"], categories=["last", "best"])
+    if log is None:
+        log = spans_decades(frame[metric])
+    if log and not (frame[metric] > 0).all():
+        raise ValueError(f"`log` must be False where {metric} is 0 or less; got {log!r}. Leave it out.")
+    return (
+        p9.ggplot(frame, p9.aes(parameter, metric, color="which", linetype="which", shape="which"))
+        + p9.geom_line(data=frame[frame.groupby("which", observed=True)[parameter].transform("size") > 1], size=0.8)
+        + p9.geom_point(size=2.5)
+        + _values_axis(data[parameter])
+        + (p9.scale_y_log10() if log else [])
+        + p9.scale_color_manual(values=["#31688e", "#d0632c"])
+        + p9.scale_shape_manual(values=["o", "D"])
+        + p9.scale_linetype_manual(values=["solid", "dashed"])
+        + p9.theme_minimal()
+        + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
+        + p9.theme(panel_grid_minor_x=p9.element_blank())
+        + p9.labs(y=metric_label(metric, data), color="", linetype="", shape="")
+        + p9.labs(caption=caption(_divergences(data)))
+    )
+
+
+def metrics(data: pd.DataFrame) -> list[str]:
+    """The columns of `data` that can be drawn over its epochs."""
+    return [name for name in ("train_loss", "valid_loss", "valid_rmse") if name in data]
+
+
+def metric_label(metric: str, data: pd.DataFrame) -> str:
+    """What a metric is: the loss of a batch has no root but for "mse", and the mean of roots is not the root's mean."""
+    if metric == "valid_rmse":
+        return "Validation RMSE"
+    which = "Training" if metric == "train_loss" else "Validation"
+    return f"{which} RMSE (mean of batch RMSEs)" if "valid_rmse" in data else f"{which} loss (mean of batches)"
+
+
+def all_diverged(data: pd.DataFrame, note: str) -> p9.ggplot:
+    """A picture that says so, and what to do."""
+    return words("\n".join([*_divergences(data, "Every run diverged: "), note]))
 
 
 def loss_limits(losses: pd.Series[float]) -> tuple[float, float]:
@@ -64,13 +144,79 @@ def loss_limits(losses: pd.Series[float]) -> tuple[float, float]:
 
 def legend_labels(data: pd.DataFrame) -> dict[str, str]:
     """Each config's text in the legend, in order of appearance: itself and, where a run diverges, the epoch."""
-    labels = {}
-    for config, run in data.groupby("config", sort=False):
-        epoch = first_failure(run["epoch"], is_finite(run[["valid_loss"]]))
-        labels[str(config)] = f"{config}" if epoch is pd.NA else f"{config} (diverged at epoch {epoch})"
-    return labels
+    epochs = _epochs_of_divergence(data)
+    return {
+        config: short if epochs[config] is pd.NA else f"{short}\n(diverged at epoch {epochs[config]})"
+        for config, short in zip(epochs, short_labels(list(epochs)), strict=True)
+    }
 
 
-def _shades(n: int) -> list[str]:
-    """`n` colours from dark to light, which stay apart in greyscale."""
-    return [to_hex(colour) for colour in matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n))]
+def _epochs_of_divergence(data: pd.DataFrame) -> dict[str, Any]:
+    runs = data.groupby("config", sort=False)
+    return {str(config): first_failure(run["epoch"], is_finite(run[["valid_loss"]])) for config, run in runs}
+
+
+def _divergences(data: pd.DataFrame, prefix: str = "Diverged: ") -> list[str]:
+    """The runs that did, and when, on a line of their own; none where none did."""
+    epochs = _epochs_of_divergence(data)
+    names = dict(zip(epochs, short_labels(list(epochs)), strict=True))
+    told = [f"{names[config]} at epoch {epoch}" for config, epoch in epochs.items() if epoch is not pd.NA]
+    more = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+    return [prefix + "; ".join(told[:_MOST_TOLD] + more)] if told else []
+
+
+def _height(values: pd.Series[float], *, log: bool) -> tuple[Any, pd.Series[bool], list[str]]:
+    """The y axis, which values it shows, and what the caption has to say of the others."""
+    if log:
+        scale, shown, why = (
+            p9.scale_y_log10(),
+            values > 0,
+            "A logarithmic axis has no place for {} of {} points: 0 or less.",
+        )
+    else:
+        low, high = loss_limits(values)
+        scale, shown = p9.ylim(low, high), values <= high
+        why = "The axis ends at the 98 % quantile, as R's does: {} of {} points lie above it."
+    return scale, shown, [] if shown.all() else [why.format((~shown).sum(), len(values))]
+
+
+def _legend(names: list[str]) -> list[Any]:
+    """A key for each config; from the fifth on their dashes help where colours are grey."""
+    dashes = _DASHES if len(names) > _MOST_SOLID else ("solid",)
+    return [
+        p9.scale_color_manual(values=shades(len(names)), limits=names, name="Configuration"),
+        p9.scale_linetype_manual(values=_cycled(dashes, len(names)), limits=names, name="Configuration"),
+    ]
+
+
+def _bar(data: pd.DataFrame, parameter: str | None, n: int) -> list[Any]:
+    """A colour bar on which the values stand at equal steps, and dashes that keep neighbours apart in grey."""
+    values = np.sort(data[parameter].unique())
+    shown = _evenly(n, _MOST_TOLD + 1)
+    labels = short_numbers([float(value) for value in values[shown]])
+    return [
+        p9.scale_color_gradientn(shades(9), breaks=shown.tolist(), labels=labels, name=parameter, limits=(0, n - 1)),
+        p9.scale_linetype_manual(values=_cycled(_DASHES, n), guide=None),
+    ]
+
+
+def _ranks(data: pd.DataFrame, parameter: str | None, drawn: pd.DataFrame) -> np.ndarray[Any, Any]:
+    return np.searchsorted(np.sort(data[parameter].unique()), drawn[parameter])
+
+
+def _cycled(dashes: tuple[str, ...], n: int) -> list[str]:
+    return [dashes[i % len(dashes)] for i in range(n)]
+
+
+def _values_axis(values: pd.Series[float]) -> Any:
+    """The axis of the varied number: logarithmic where it spans decades, with all values on it where they are few."""
+    known = np.sort(values.unique())
+    if not spans_decades(values):
+        return p9.scale_x_continuous()
+    few = known[_evenly(len(known), _MOST_KEYS)]
+    return p9.scale_x_log10(breaks=few.tolist(), labels=short_numbers([float(value) for value in few]))
+
+
+def _evenly(n: int, most: int) -> np.ndarray[Any, Any]:
+    """Indices of at most `most` of `n` values, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round()).astype(int)

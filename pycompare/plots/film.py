@@ -18,11 +18,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox, IdentityTransform, TransformedBbox
 from PIL.Image import Dither
-from tqdm import tqdm
 
 from pycompare.checks import whole_number
-from pycompare.files import check_writable
+from pycompare.files import check_writable_file, expanded
+from pycompare.plots.image import on_any_backend
 from pycompare.plots.paths import path_styles, still_layers
+from pycompare.progress import progress_bar
 
 _MOST_FRAMES, _DPI, _COLOURS = 120, 100, 256
 _HOLD = 12  # frames that the last picture stays
@@ -49,7 +50,7 @@ def animate_paths(
         x, y: the names of the coordinates.
         facets: the columns of rows and columns of maps, in this order.
         fps: pictures a second, 1 or more. More than 120 epochs are thinned out.
-        progress: show a bar on a terminal.
+        progress: show a bar on a terminal or in a notebook.
 
     Returns:
         The path of the file.
@@ -57,22 +58,24 @@ def animate_paths(
     Raises:
         ValueError: `file` has another ending, cannot be written, or needs ffmpeg, which is missing.
     """
-    path = Path(file)
+    path = expanded(file)
     writer = film_writer(path, whole_number("fps", fps, at_least=1))
     film, lines = _film(plot, paths, x, y, facets)
+    shown_epochs = _thinned(paths["epoch"])
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            tqdm(_thinned(paths["epoch"]), desc=path.name, unit="picture", disable=None if progress else True) as bar,
+            progress_bar(len(shown_epochs), unit="picture", show=progress, description=path.name) as bar,
             writer.saving(film, str(partial), dpi=_DPI),
         ):
-            for epoch in bar:
+            for epoch in shown_epochs:
                 for line, epochs, pixels in lines:
                     shown = pixels[epochs <= epoch]
                     line.set_data(*shown.T)
                     line.set_markevery([max(0, len(shown) - 1)])
                 writer.grab_frame()
+                bar.update()
             for _ in range(_HOLD):
                 writer.grab_frame()
         partial.replace(path)
@@ -88,7 +91,7 @@ def film_writer(path: Path, fps: int = 1) -> matplotlib.animation.AbstractMovieW
         raise ValueError(f"`file` must end in .gif or .mp4; got {path.name!r}. Call it e.g. paths.gif.")
     if not matplotlib.animation.writers.is_available(name):
         raise ValueError(f"`file` must end in .gif without {name}; got {path.name!r}. Install {name}, or write a .gif.")
-    check_writable(path.parent, name="file")
+    check_writable_file(path)
     return _OnePalette(fps=fps) if name == "pillow" else matplotlib.animation.writers[name](fps=fps)
 
 
@@ -113,7 +116,7 @@ def _film(
 
     To draw the whole plot again for each picture would take ten times as long.
     """
-    drawn = plot.draw()
+    drawn = on_any_backend(plot.draw)
     still = still_layers(plot)
     for artist in itertools.chain.from_iterable(axes.collections + list(axes.lines) for axes in drawn.axes):
         artist.set_visible(artist.get_zorder() in still)

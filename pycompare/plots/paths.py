@@ -20,10 +20,11 @@ from mizani.breaks import breaks_extended
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label
+from pycompare.plots.axes import short_labels
 
 _MAP_COLORS = ("#ffffff", "#e6eef6", "#cfdeeb", "#b8cde0")  # pale, so that paths stand out: lighter is lower
 _PATH_SHAPES, _PATH_LINES = ("D", "^", "s", "v", "P", "X", "o"), ("solid", "dashed", "dashdot", "dotted")
-_MOST_NOTES, _CONTOURS, _WIDE = 5, 16, 1e5
+_MOST_NOTES, _MOST_KEYS, _CONTOURS, _WIDE = 5, 6, 16, 1e5
 
 
 def plot_paths(
@@ -70,10 +71,10 @@ def plot_paths(
         + _path_scales(list(drawn["config"].cat.categories), shown="config" in paths)
         + p9.theme_bw()
         + p9.theme(figure_size=(6, 4), panel_grid=p9.element_blank(), plot_caption=p9.element_text(ha="left"))
-        + p9.theme(legend_key_width=26, panel_spacing=0.03)
+        + p9.theme(panel_spacing=0.03)
         + p9.labs(x=x, y=y, color="", linetype="", shape="", caption=_path_notes(note, paths, maps, x, y, facets))
     )
-    return plot + _facets(rows, columns, len(surface[columns].cat.categories) if columns else 1)
+    return plot + _facets(rows, columns, surface)
 
 
 def plot_fit(
@@ -92,20 +93,27 @@ def plot_fit(
     far = 20 * (high - low)  # steeper lines come from paths that diverge
     seen = (ends.min(axis=0) <= high) & (ends.max(axis=0) >= low) & (np.abs(ends) <= far).all(axis=0)
     margin_x, margin_y = (right - left or 1) / 20, (high - low or 1) / 20
-    drawn = _labelled(_named(lines)[seen], rows, columns)
+    every, facets = _labelled(_named(lines), rows, columns), [name for name in (rows, columns) if name]
+    drawn = every[seen]
+    panels = every[facets].drop_duplicates()
+    if len(drawn[facets].drop_duplicates()) < len(panels):  # one whose lines are all far has its points, too
+        points = points.merge(panels, how="cross")
+    line = p9.aes(slope="weight", intercept="bias", color="config", linetype="config")
     plot = (
         p9.ggplot(drawn)
         + p9.geom_point(p9.aes("x", "y"), data=points, fill="none", color="#5b7a99", size=1.8)
-        + p9.geom_abline(p9.aes(slope="weight", intercept="bias", color="config", linetype="config"), size=0.9)
+        + (p9.geom_abline(line, data=drawn, size=0.9) if len(drawn) else [])
         + p9.coord_cartesian(xlim=(left - margin_x, right + margin_x), ylim=(low - margin_y, high + margin_y))
-        + _path_scales(list(drawn["config"].cat.categories), shown="config" in lines)[:2]
+        + _path_scales(list(every["config"].cat.categories), shown="config" in lines and len(drawn) > 0)[:2]
         + p9.theme_bw()
-        + p9.theme(figure_size=(6, 4), panel_grid_minor=p9.element_blank(), legend_key_width=26)
+        + p9.theme(figure_size=(6, 4), panel_grid_minor=p9.element_blank(), plot_caption=p9.element_text(ha="left"))
+        + p9.theme(panel_spacing=0.03)
+        + p9.scale_x_continuous(breaks=breaks_extended(n=4))
         + p9.labs(x="x", y="y", color="", linetype="")
     )
     if not seen.all():
         plot += p9.labs(caption=f"{(~seen).sum()} of {len(seen)} lines lie far from the points, and are not drawn.")
-    return plot + _facets(rows, columns, len(drawn[columns].cat.categories) if columns else 1)
+    return plot + _facets(rows, columns, every)
 
 
 def still_layers(plot: p9.ggplot) -> set[int]:
@@ -132,8 +140,18 @@ def _labelled(frame: pd.DataFrame, rows: str | None, columns: str | None) -> pd.
     if columns:
         texts[columns] = frame[columns].astype(str)
     if rows:
-        texts[rows] = frame[rows].map(lambda value: setting_label(rows, value)).astype(str)
+        texts[rows] = _shortened(frame[rows].map(lambda value: setting_label(rows, value)).astype(str))
     return frame.assign(**{name: pd.Categorical(text, categories=text.unique()) for name, text in texts.items()})
+
+
+def _as_labels(values: pd.Series[Any]) -> pd.Series[str]:
+    """Numbers as settings, texts themselves."""
+    return values.map(lambda value: value if isinstance(value, str) else setting_label(str(values.name), value))
+
+
+def _shortened(labels: pd.Series[str]) -> pd.Series[str]:
+    names = list(labels.unique())
+    return labels.map(dict(zip(names, short_labels(names), strict=True)))
 
 
 def _map_layers(surface: pd.DataFrame, contours: pd.DataFrame, x: str, y: str) -> list[Any]:
@@ -159,23 +177,31 @@ def _path_layers(drawn: pd.DataFrame, facets: list[str], x: str, y: str) -> list
     ]
 
 
-def _facets(rows: str | None, columns: str | None, n_columns: int) -> list[Any]:
+def _facets(rows: str | None, columns: str | None, frame: pd.DataFrame) -> list[Any]:
+    n_rows, n_columns = (len(frame[name].cat.categories) if name else 1 for name in (rows, columns))
     if rows:
-        return [p9.facet_grid(rows=rows, cols=columns), p9.theme(figure_size=(2.2 + 2.4 * n_columns, 5.5))]
+        size = (2.2 + 2.4 * n_columns, max(5.5, 1 + 1.5 * n_rows))
+        return [p9.facet_grid(rows=rows, cols=columns), p9.theme(figure_size=size, strip_text=p9.element_text(size=7))]
     if columns:
         wide = 2 if n_columns in (2, 4) else 3
         return [p9.facet_wrap(columns, ncol=wide), p9.theme(figure_size=(7.5, 1 + 2.5 * -(-n_columns // wide)))]
     return []
 
 
+def _legend(n: int) -> Any:
+    """A guide whose keys leave the colour bar's title on the page, however many there are."""
+    if n <= _MOST_KEYS:
+        return p9.guide_legend(theme=p9.theme(legend_key_width=26))
+    size = max(3.5, min(8.0, 72 / n))
+    tight = {"legend_key_width": 26, "legend_key_height": size, "legend_key_spacing_y": 0}
+    return p9.guide_legend(theme=p9.theme(legend_text=p9.element_text(size=size), **tight))
+
+
 def _path_scales(names: list[str], *, shown: bool) -> list[Any]:
     colours, lines, marks = zip(*path_styles(len(names)), strict=True) if names else ((), (), ())
-    guide = "legend" if shown else None
-    return [
-        p9.scale_color_manual(colours, limits=names, guide=guide),
-        p9.scale_linetype_manual(lines, limits=names, guide=guide),
-        p9.scale_shape_manual(marks, limits=names, guide=guide),
-    ]
+    keys = {"limits": names, "labels": short_labels(names)}
+    scales = (p9.scale_color_manual, colours), (p9.scale_linetype_manual, lines), (p9.scale_shape_manual, marks)
+    return [scale(values, **keys, guide=_legend(len(names)) if shown else None) for scale, values in scales]
 
 
 def _loss_scale(loss: pd.Series[float], facet: pd.Series[int] | None) -> tuple[pd.Series[float], Any]:
@@ -243,10 +269,9 @@ def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: s
     inside = ~finite | (paths[x].between(*_extent(maps[x])) & paths[y].between(*_extent(maps[y])))
     names = [name for name in (*facets, "config") if name in paths]
     notes = [note] if note else []
+    paths = paths.assign(**{name: _shortened(_as_labels(paths[name])) for name in names})
     for key, path in paths.groupby(names, sort=False) if names else [((), paths)]:
-        who = ", ".join(
-            text if isinstance(text, str) else setting_label(name, text) for name, text in zip(names, key, strict=True)
-        )
+        who = ", ".join(key)
         what = [
             f"{happens} at epoch {epoch}"
             for happens, good in (("off the map", inside), ("diverged", finite))

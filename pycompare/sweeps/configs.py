@@ -8,83 +8,28 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split, course_data
-from pycompare.divergence import first_failure, is_finite
-from pycompare.results import Result
+from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import checked_seed, torch_manual_seed
+from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.vary import Check, Numbers, named, vary
 from pycompare.threads import torch_threads
-from pycompare.training.loop import begin_training
+from pycompare.training.kernels import mkl_kernels
+from pycompare.training.loop import begin_training, giving_back
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
 from pycompare.training.options import Options, checked_dtype
 
-if TYPE_CHECKING:
-    from plotnine import ggplot
-
 OnEpoch = Callable[[str, int, nn.Module], object]
-
-
-class Rows(list[dict[str, float]]):
-    """The rows of a run's epochs.
-
-    Attributes:
-        trained_by: the engine, and why.
-    """
-
-    trained_by: str = ""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Result):
-    """The curves of one network trained under several settings.
-
-    Attributes:
-        data: tidy frame, one row for each run and epoch: config (the label, "lr = 0.1"), the varied argument under its
-            own name, epoch (from 1), train_loss, valid_loss and, for loss "mse", valid_rmse. NaN where a run has
-            diverged.
-        parameter: the name of the varied argument.
-        values: its values, in the order given.
-        arguments: the other arguments of `compare_configs`, by name.
-        trained_by: for each config the engine that trained it, and why: "fused, asked for".
-    """
-
-    parameter: str
-    values: tuple[float, ...]
-    arguments: dict[str, Any]
-    trained_by: dict[str, str] = field(default_factory=dict)
-    _name: ClassVar[str] = "comparison"
-
-    def summary(self) -> pd.DataFrame:
-        """One row a configuration: its last and its best valid_loss, the epoch of the best, and where it diverged.
-
-        Returns:
-            Columns config, last_valid_loss, best_valid_loss, best_epoch, diverged_at (the first epoch without a finite
-            valid_loss; epochs are Int64 with NA where there is none).
-        """
-        rows = [_summary_row(config, run) for config, run in self.data.groupby("config", sort=False)]
-        return pd.DataFrame(rows).astype({"best_epoch": "Int64", "diverged_at": "Int64"})
-
-    def plot(self) -> ggplot:
-        """The validation curves as a plotnine plot, drawn as R's `compare_configs` draws them."""
-        from pycompare.plots import plot_comparison
-
-        label = "Validation RMSE" if self.arguments["loss"] == "mse" else "Validation loss"
-        return plot_comparison(self.data, y_label=label)
-
-    def _title(self) -> str:
-        fixed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
-        return f"Comparison of {self.parameter} over {list(self.values)}\n{fixed}"
 
 
 def compare_configs(
@@ -106,6 +51,7 @@ def compare_configs(
     engine: str = "auto",
     threads: int | None = 1,
     on_epoch: OnEpoch | None = None,
+    keep_networks: bool = False,
     progress: bool = True,
 ) -> Comparison:
     """Train one network for each value of the one argument that is a list, and compare the validation curves.
@@ -130,13 +76,14 @@ def compare_configs(
         threads: of torch, in each run, as in `train_valid`: 1 has R's bits on every machine.
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
-        progress: show a bar on a terminal.
+        keep_networks: keep the trained networks, in evaluation mode, where they were trained: `comparison.networks`.
+        progress: show a bar on a terminal or in a notebook, elsewhere a line a run, on stderr.
 
     Returns:
         A `Comparison`: the curves as a tidy frame, which can summarise, draw and save itself.
 
     Raises:
-        ValueError, TypeError: before any training, naming argument, value and remedy.
+        ValueError, TypeError: before the first step of the first run, naming argument, value and remedy.
         What `on_epoch` raises, and KeyboardInterrupt: with the attribute `partial`, the frame of what was done.
 
     Mirrors the course's `compare_configs(epochs, batch_size, lr, weight_decay, beta1, beta2)` and has its bits. It
@@ -159,23 +106,31 @@ def compare_configs(
         seed=checked_seed(seed),
         device=_checked_device(device),
         dtype=checked_dtype(dtype),
+        keep_networks=flag("keep_networks", keep_networks),
     )
     sweep.check_network()
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
-    runs = [Rows() for _ in values]
-    try:
-        with (
-            torch_threads(options.threads),
-            tqdm(total=options.epochs * len(values), unit="epoch", disable=None if shown else True) as bar,
-        ):
-            _run_all(sweep, settings, labels, n_jobs, bar, on_epoch, runs)
-    except BaseException as error:
-        error.partial = _frame(parameter, values, labels, runs)  # type: ignore[attr-defined]
-        raise
-    trained_by = {label: rows.trained_by for label, rows in zip(labels, runs, strict=True)}
-    arguments = sweep.arguments() | variation.fixed
-    return Comparison(_frame(parameter, values, labels, runs), parameter, values, arguments, trained_by)
+    runs, frame = [_Run() for _ in values], partial(_frame, parameter, values, labels)
+    with (
+        torch_threads(options.threads),
+        giving_back(lambda: frame(runs)),
+        progress_bar(options.epochs * len(values), unit="epoch", show=shown) as bar,
+    ):
+        _run_all(sweep, settings, labels, n_jobs, bar, on_epoch, runs)
+    networks = {label: run.network for run, label in zip(runs, labels, strict=True) if run.network is not None}
+    arguments, size = sweep.arguments() | variation.fixed, input_size(split.train.tensors[0])
+    return Comparison(frame(runs), parameter, values, arguments, sweep.made_with(runs), size, networks)
+
+
+@dataclass
+class _Run:
+    """What came of one training so far: rows, the engine that trained and why, and where asked for the network."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    engine: str = ""
+    why: str = ""
+    network: nn.Module | None = None
 
 
 @dataclass(frozen=True)
@@ -188,15 +143,16 @@ class _Sweep:
     seed: int
     device: torch.device
     dtype: torch.dtype
+    keep_networks: bool = False
 
     def run(
         self,
         settings: dict[str, float],
         watch: Callable[[int, nn.Module], object] | None = None,
         tick: Callable[[], object] = bool,
-        rows: Rows | None = None,
-    ) -> Rows:
-        """Make a network in a random scope, train it with `settings`, and append to `rows` what each epoch brings.
+        run: _Run | None = None,
+    ) -> _Run:
+        """Make a network in a random scope, train it with `settings`, and put into `run` what each epoch brings.
 
         `watch` sees the network, and `tick` counts epochs.
 
@@ -204,22 +160,23 @@ class _Sweep:
         """
         arguments = _optimizer_arguments(self.options.optimizer, settings)
         options = replace(self.options, batch_size=int(settings["batch_size"]), arguments=arguments)
-        rows = Rows() if rows is None else rows
+        run = run or _Run()
         with torch_threads(options.threads), ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
             network = self.make_network().to(self.device, self.dtype)
             if watch:
                 watch(0, network)
             training = begin_training(network, self.split.train, self.split.valid, options)
-            rows.trained_by = f"{training.engine.name}, {training.why}"
+            run.engine, run.why = training.engine.name, training.why
             if not (training.engine.draws or watch):
                 scope.close()
             for row in training.epochs():
-                rows.append(row)
+                run.rows.append(row)
                 tick()
                 if watch:
-                    watch(len(rows), network)
-        return rows
+                    watch(len(run.rows), network)
+        run.network = network.eval() if self.keep_networks else None
+        return run
 
     def check_network(self) -> None:
         """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
@@ -239,22 +196,28 @@ class _Sweep:
         options = {"epochs": self.options.epochs, "seed": self.seed, "optimizer": self.options.optimizer}
         return options | {"loss": self.options.loss.given, "dtype": dtype, "device": device}
 
+    def made_with(self, runs: list[_Run]) -> dict[str, Any]:
+        """What else the bits may depend on, and what was trained on what."""
+        engines, why = (", ".join(sorted(set(told))) for told in zip(*((r.engine, r.why) for r in runs), strict=True))
+        made = {"engine": engines, "why": why, "threads": self.options.threads, "kernels": mkl_kernels()}
+        return made | {"data": repr(self.split), "network": repr(self.make_network)}
+
 
 def _run_all(
     sweep: _Sweep,
     settings: list[dict[str, float]],
     labels: list[str],
     n_jobs: int | None,
-    bar: tqdm[Any],
+    bar: Progress,
     on_epoch: OnEpoch | None,
-    runs: list[Rows],
+    runs: list[_Run],
 ) -> None:
-    """Fill `runs`: the rows of each run, as they come."""
+    """Fill `runs`, as they come."""
     if n_jobs != 1:
         from pycompare.sweeps.parallel import run_in_parallel
 
-        def keep(i: int, rows: Rows) -> None:
-            runs[i] = rows
+        def keep(i: int, run: _Run) -> None:
+            runs[i] = run
             bar.update(sweep.options.epochs)
 
         bar.set_description(f"{len(settings)} runs side by side")
@@ -265,23 +228,11 @@ def _run_all(
         sweep.run(setting, partial(on_epoch, label) if on_epoch else None, bar.update, runs[i])
 
 
-def _frame(parameter: str, values: tuple[float, ...], labels: list[str], runs: list[Rows]) -> pd.DataFrame:
+def _frame(parameter: str, values: tuple[float, ...], labels: list[str], runs: list[_Run]) -> pd.DataFrame:
     """The rows of all runs, as `Comparison.data` describes them."""
     keys = [{"config": label, parameter: value} for label, value in zip(labels, values, strict=True)]
-    frame = pd.DataFrame([key | row for key, rows in zip(keys, runs, strict=True) for row in rows])
+    frame = pd.DataFrame([key | row for key, run in zip(keys, runs, strict=True) for row in run.rows])
     return frame.replace([math.inf, -math.inf], math.nan)
-
-
-def _summary_row(config: object, run: pd.DataFrame) -> dict[str, object]:
-    finite = is_finite(run[["valid_loss"]])
-    best = run.iloc[int(np.where(finite, run["valid_loss"], np.inf).argmin())]
-    return {
-        "config": config,
-        "last_valid_loss": run["valid_loss"].iloc[-1],
-        "best_valid_loss": best["valid_loss"],
-        "best_epoch": int(best["epoch"]) if finite.any() else pd.NA,
-        "diverged_at": first_failure(run["epoch"], finite),
-    }
 
 
 def _the_list(varied: dict[str, list[float]]) -> tuple[str, tuple[float, ...]]:

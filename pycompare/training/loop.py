@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,9 @@ def train_loop(
         dl_train: batches (inputs, targets): a `DataLoader`, or any other iterable of pairs. A loader that has no
             generator gets one of its own, so that shuffling and its workers' seed do not advance torch's global one.
         opt: optimises `network.parameters()`.
-        loss: "mse", "l1", "huber", "smooth_l1", "cross_entropy", or a callable (outputs, targets) -> scalar tensor.
+        loss: "mse", "l1", "huber", "smooth_l1", "cross_entropy" (of logits and classes), "bce" (of logits and numbers
+            from 0 to 1), or a callable (outputs, targets) -> scalar tensor. PyTorch's own, such as
+            `nn.CrossEntropyLoss()`, get the checks of their name.
         threads: of torch, as in `train_valid`.
 
     Returns:
@@ -132,21 +135,27 @@ def train_valid(
         and for "mse" valid_rmse, the RMSE of the whole validation set.
 
     Raises:
-        ValueError, TypeError: an argument is out of range or of the wrong kind, or the network's outputs do not have
-            the targets' shape.
+        ValueError, TypeError: before the first step, where an argument is out of range or of the wrong kind, or
+            network, data and loss do not fit together.
 
     Mirrors the course's `train_valid(network, ds_train, ds_valid, epochs, batch_size, ...)`, which returns epoch and
     valid_loss. Torch's global generator advances as the network draws from it (dropout), and not otherwise.
     """
     options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads)
     rows: list[dict[str, float]] = []
-    try:
-        with torch_threads(options.threads):
-            rows.extend(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
-    except BaseException as error:
-        error.partial = pd.DataFrame(rows)  # type: ignore[attr-defined]
-        raise
+    with torch_threads(options.threads), giving_back(lambda: pd.DataFrame(rows)):
+        rows.extend(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
     return pd.DataFrame(rows)
+
+
+@contextmanager
+def giving_back(done: Callable[[], pd.DataFrame]) -> Iterator[None]:
+    """Let an error, or Ctrl-C, that ends the scope carry `done()` as its attribute `partial`."""
+    try:
+        yield
+    except BaseException as error:
+        error.partial = done()  # type: ignore[attr-defined]
+        raise
 
 
 @dataclass(frozen=True)

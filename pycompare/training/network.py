@@ -93,6 +93,13 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
         return tensor.uniform_(lower, upper).erfinv_().mul_(std * math.sqrt(2)).add_(mean).clamp_(a, b)
 
 
+def checked_module(network: nn.Module) -> nn.Module:
+    """`network` itself, or one clear error where it is no module."""
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"`network` must be a torch.nn.Module; got {network!r}. Pass one, such as MLP(4).")
+    return network
+
+
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Put all modules of `network` into evaluation mode; after the scope each is in the mode in which it came."""

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import os
-import pty
-import signal
+import inspect
+import io
 import subprocess
 import sys
-import termios
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
@@ -15,9 +13,15 @@ from typer.testing import CliRunner
 
 from pycompare import Split, compare_configs, optimize_rosenbrock, spirals_data
 from pycompare.cli import app
+from pycompare.cli.course import compare
+from pycompare.cli.labs import descend
 from pycompare.labs.landscape import compare_descents, compare_paths
+from pycompare.training.losses import LOSSES
+from pycompare.training.optim import OPTIMIZERS
+from pycompare.training.options import ENGINES
 
 RUN = CliRunner()
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +52,9 @@ def test_compare_on_the_spirals_and_on_a_file(tmp_path: Path) -> None:
 def test_every_option_reaches_compare_configs() -> None:
     options = (
         "--beta1 0.5,0.6 --seed 9 --optimizer adam --loss l1 --dtype float64 --device cpu --epochs 1 --no-progress"
+        " --threads 2 --engine autograd --n-jobs 1"
     )
-    expected = compare_configs(1, beta1=[0.5, 0.6], seed=9, optimizer="adam", loss="l1", dtype="float64")
+    expected = compare_configs(1, beta1=[0.5, 0.6], seed=9, optimizer="adam", loss="l1", dtype="float64", threads=2)
     assert repr(expected) in RUN.invoke(app, ["compare", *options.split()]).output
 
 
@@ -63,22 +68,41 @@ def test_rosenbrock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compare"], "Exactly one of `batch_size`, .* must be a list; got none"),
-        (["compare", "--lr", "0.1"], "must be a list; got none"),
-        (["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6"], "must be a list; got `lr` and `beta1`"),
-        (["compare", "--lr", "0.1,x"], "`lr` must be a number, or several separated by commas; got '0.1,x'"),
-        (["compare", "--lr", "0.1,"], "`lr` must be a number, or several separated by commas"),
-        (["compare", "--lr", "0.1,-1"], "`lr` must be at least 0; got -1.0"),
-        (["compare", "--lr", "0.1,nan"], "`lr` must be finite"),
-        (["compare", "--batch-size", "0,16"], "`batch_size` must be at least 1"),
-        (["compare", "--batch-size", "2.5,16"], "`batch_size` must be a whole number"),
-        (["compare", "--lr", "0.1,0.2", "--epochs", "0"], "`epochs` must be at least 1"),
+        (["compare"], "Exactly one of --lr, --batch-size, .* must have several values; got none"),
+        (["compare", "--lr", "0.1"], "got none. Give one of them several, such as --lr 0.1,0.2"),
+        (["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6"], "must have several values; got --lr and --beta1"),
+        (["compare", "--lr", "0.1,x"], "--lr must be a number, or several separated by commas; got '0.1,x'"),
+        (["compare", "--lr", "0.1,"], "--lr must be a number, or several separated by commas"),
+        (["compare", "--lr", "0.1,-1"], "--lr must be at least 0; got -1.0"),
+        (["compare", "--lr", "0.1,nan"], "--lr must be finite"),
+        (["compare", "--batch-size", "0,16"], "--batch-size must be at least 1"),
+        (["compare", "--batch-size", "2.5,16"], "--batch-size must be a whole number"),
+        (["compare", "--lr", "0.1,0.2", "--epochs", "0"], "--epochs must be at least 1"),
         (["compare", "--lr", "0.1,0.2", "--epochs", "ten"], "Invalid value for '--epochs'"),
-        (["compare", "--lr", "0.1,0.2", "--data", "friedman4"], "`data` must be friedman3, spirals or a CSV file"),
-        (["compare", "--lr", "0.1,0.2", "--optimizer", "lion"], "`optimizer` must be one of adamw"),
-        (["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"], "`folder` must be a folder that can be written"),
+        (["compare", "--lr", "0.1,0.2", "--data", "friedman4"], "--data must be friedman3, spirals or a CSV file"),
+        (
+            ["compare", "--lr", "0.1,0.2", "--optimizer", "lion"],
+            "--optimizer must be one of adamw.*; got 'lion'. Choose one of these.\\n$",
+        ),
+        (
+            ["compare", "--lr", "0.1,0.2", "--loss", "x"],
+            "--loss must be one of mse.*; got 'x'. Choose one of these.\\n$",
+        ),
+        (
+            ["compare", "--lr", "0.1,0.2", "--optimizer", "sgd", "--beta1", "0.5"],
+            "--beta1 must keep its default with optimizer 'sgd', .* Choose another optimizer.\\n$",
+        ),
+        (["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"], "--out must be a folder that can be written"),
+        (["compare", "--lr", "0.1,0.2", "--target", "y"], "--target must be left out with friedman3"),
+        (["compare", "--lr", "0.1,0.2", "--engine", "jax"], "--engine must be one of auto, autograd, fused"),
+        (["compare", "--lr", "0.1,0.2", "--threads", "0"], "--threads must be at least 1"),
+        (["compare", "--lr", "0.1,0.2", "--n-jobs", "0"], "--n-jobs must be 1 or more"),
+        (["compare", "--lr", "0.1,0.2", "--data", str(HERE)], "--data must name a CSV file; .* is a folder"),
+        (["parity", "--html", str(HERE)], "--html must be a file; got .* which is a folder. Name a file in it"),
+        (["parity", "--html", "/dev/null/a.html"], "--html must be in a folder that can be written"),
+        (["parity", "--lane", "x"], "--lane must be one of recorded"),
         (["compare", "--lr", "0.1,0.2", "--data", "x" * 5000], "File name too long"),
-        (["rosenbrock", "--beta", "1"], "`beta` must be less than 1"),
+        (["rosenbrock", "--beta", "1"], "--beta must be less than 1"),
         (["rosenbrok"], "No such command 'rosenbrok'"),
     ],
 )
@@ -97,6 +121,21 @@ def test_a_bad_argument_leaves_no_folder_behind(tmp_path: Path) -> None:
 def test_where_nothing_can_be_written_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pycompare.sweeps.configs.compare_configs", lambda *_, **__: pytest.fail("trained first"))
     assert RUN.invoke(app, ["compare", "--lr", "0.1,0.2", "--out", "/dev/null/out"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "names"),
+    [
+        (compare, "loss", [*LOSSES]),
+        (compare, "optimizer", [*OPTIMIZERS]),
+        (compare, "engine", ENGINES),
+        (compare, "dtype", ["float32", "float64"]),
+        (descend, "optimizer", [*OPTIMIZERS]),
+    ],
+)
+def test_help_knows_every_name_that_the_library_does(command: Any, option: str, names: list[str]) -> None:
+    (option_info,) = get_args(inspect.signature(command, eval_str=True).parameters[option].annotation)[1:]
+    assert {name for name in names if name not in option_info.help} == set()
 
 
 def _python(*arguments: str) -> list[str]:
@@ -123,28 +162,75 @@ def test_nothing_heavy_is_loaded_before_it_is_used(code: str) -> None:
     assert printed.splitlines()[-1] == "[]"
 
 
-def test_ctrl_c_ends_at_once_and_leaves_no_file(tmp_path: Path) -> None:
-    arguments = ["compare", "--lr", "0.1,0.2", "--epochs", "100000", "--out", str(tmp_path)]
-    terminal, terminal_of_child = pty.openpty()
-    termios.tcsetwinsize(terminal_of_child, (24, 120))
-    with subprocess.Popen(
-        _python("-m", "pycompare", *arguments),
-        stdout=subprocess.DEVNULL,
-        stderr=terminal_of_child,
-        # A test run that was itself started in the background would hand on that it ignores the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        printed = b""
-        while b"run 1/2, lr = 0.1" not in printed:
-            printed += os.read(terminal, 4096)
-        process.send_signal(signal.SIGINT)
-        try:
-            assert process.wait(timeout=5) == 128 + signal.SIGINT
-        finally:
-            process.kill()
-    os.set_blocking(terminal, False)
-    assert b"Traceback" not in printed + os.read(terminal, 65536)
-    assert list(tmp_path.iterdir()) == []
+class _Interrupted(KeyboardInterrupt):
+    partial = pd.DataFrame(
+        {"config": ["lr = 1", "lr = 1", "lr = 2"], "epoch": [1, 2, 1], "valid_loss": [0.1, 1 / 3, 3]}
+    )
+
+
+@pytest.mark.parametrize(("error", "code"), [(_Interrupted(), 130), (KeyboardInterrupt(), 130), (ValueError("x"), 2)])
+def test_what_was_done_before_an_error_is_saved(
+    error: BaseException, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pycompare.sweeps.configs.compare_configs", interrupted)
+    result = RUN.invoke(app, ["compare", "--lr", "1,2", "--out", str(tmp_path)])
+    assert result.exit_code == code
+    file = tmp_path / "comparison.partial.csv"
+    if hasattr(error, "partial"):
+        assert result.output == f"\nInterrupted. 3 epochs were done, of 2 runs. Saved {file}\n"
+        pd.testing.assert_frame_equal(pd.read_csv(file), _Interrupted.partial, check_exact=True)
+    else:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_lost_for_want_of_a_folder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise _Interrupted
+
+    monkeypatch.setattr("pycompare.sweeps.configs.compare_configs", interrupted)
+    assert "of 2 runs; --out FOLDER would have kept them." in RUN.invoke(app, ["compare", "--lr", "1,2"]).output
+
+
+OWN = pd.DataFrame({"y": range(40), "a": 1.5, "b": range(40)}).to_csv(index=False)
+
+
+def test_data_from_standard_input_and_a_target_by_name() -> None:
+    expected = compare_configs(1, lr=[0.1, 0.2], data=Split.from_csv(io.StringIO(OWN), target="y"))
+    command = ["compare", "--lr", "0.1,0.2", "--epochs", "1", "--target", "y", "--data", "-"]
+    assert repr(expected) in RUN.invoke(app, command, input=OWN).output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "--data must be a CSV file with a header; 'standard input' is empty"),
+        ("a,y\n1,2\n1,x\n", "--data must hold numbers; 'standard input' has text in column 'y', row 2"),
+    ],
+)
+def test_what_is_wrong_with_standard_input_is_one_line(text: str, message: str) -> None:
+    result = RUN.invoke(app, ["compare", "--lr", "0.1,0.2", "--data", "-"], input=text)
+    assert (result.exit_code, result.output.partition(message)[:2]) == (2, ("Error: ", message))
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.csv").write_text(OWN)
+    paths = ["--data", "~/own.csv", "--out", "~/out"]
+    result = RUN.invoke(app, ["compare", "--lr", "0.1,0.2", "--epochs", "1", *paths])
+    assert f"Saved {tmp_path}/out/comparison.csv" in result.output
+    film = RUN.invoke(app, ["lab", "landscape", "descend", "--epochs", "2", "--film", "~/a.gif"])
+    assert f"Saved {tmp_path}/a.gif" in film.output
+    assert {path.name for path in tmp_path.iterdir()} == {"own.csv", "out", "a.gif"}
+
+
+def test_a_rate_beyond_float32_has_diverged_and_the_others_count() -> None:
+    result = RUN.invoke(app, ["compare", "--lr", "0.1,1e39", "--epochs", "2"])
+    assert result.exit_code == 0
+    assert pd.Series([result.output]).str.contains(r"lr = 1e\+39 +NaN +NaN +<NA> +1\n").all(), result.output
 
 
 def test_landscape_descend(tmp_path: Path) -> None:
@@ -155,7 +241,7 @@ def test_landscape_descend(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"momentum": [0.5, 0.9], "nesterov": True, "weight_decay": 0.1}
     expected = compare_descents(["mse", "l1"], start=(5, -2), epochs=3, **settings)
     assert repr(expected) in result.output
-    assert f"Saved {film}" in result.output
+    assert f"descents.png, {tmp_path / 'settings.json'}, {film}\n" in result.output
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "descents.csv"), expected.data, check_exact=True)
     assert film.read_bytes().startswith(b"GIF89a")
 
@@ -172,12 +258,14 @@ def test_landscape_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("descend --loss mse,foo", "`loss` must be one of"),
-        ("descend --start 3", "`start` must be a pair"),
-        ("descend --momentum x", "`momentum` must be a number"),
-        ("descend --film a.avi", "`file` must end in .gif or .mp4"),
+        ("descend --loss mse,foo", "--loss must be one of"),
+        ("descend --start 3", "--start must be a pair"),
+        ("descend --momentum x", "--momentum must be a number"),
+        ("descend --film a.avi", "--film must end in .gif or .mp4"),
+        ("descend --film /dev/null/a.gif", "--film must be in a folder that can be written"),
+        ("paths --lr 0.1,0.2 --points 1", "--points must be at least 2"),
         ("paths --lr 0.1", "Exactly one of"),
-        ("paths --lr 0.1,0.2 --directions up --epochs 1", "`directions` must be"),
+        ("paths --lr 0.1,0.2 --directions up --epochs 1", "--directions must be"),
     ],
 )
 def test_landscape_refuses_in_one_line(options: str, message: str) -> None:

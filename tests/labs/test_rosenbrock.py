@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pycompare import optim_step, optimize_rosenbrock, rosenbrock
+from pycompare.plots import png
 
 
 def _point(*values: float, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
@@ -84,9 +85,9 @@ def test_the_repr_tells_the_way(tmp_path: Path) -> None:
     trajectory = optimize_rosenbrock(500, 0.01, 0.9)
     assert repr(trajectory).startswith("Trajectory of 500 steps, lr=0.01, beta=0.9: value 6 -> 0.00612842 at (0.925")
     paths = trajectory.save(tmp_path)
-    assert [path.name for path in paths] == ["trajectory.csv", "trajectory.png"]
+    assert [path.name for path in paths] == ["trajectory.csv", "trajectory.png", "settings.json"]
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), trajectory.data, check_exact=True)
-    assert trajectory._repr_png_() == paths[1].read_bytes()
+    assert png(trajectory.plot()) == paths[1].read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -429,12 +429,6 @@ def test_a_budget_is_no_number(method):
         getattr(compare_trajectories(PATH, PATH, on="step"), method)(0.1)
 
 
-def test_without_a_common_row_there_is_no_picture():
-    report = compare_trajectories(PATH[:2], PATH[2:], on="step")
-    with pytest.raises(ValueError, match="`data` must have rows to draw; got none"):
-        report.plot()
-
-
 def test_numbers_beyond_doubles_are_drawn():
     compare_trajectories(of([BIG, 2]), of([BIG + 1, 2]), on="s").plot().draw()
 

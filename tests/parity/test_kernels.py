@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pycompare.parity import mkl_kernels
-from pycompare.parity.kernels import _digest
+from pycompare.training.kernels import _digest
 
 PRINT_KERNELS = "from pycompare.parity import mkl_kernels; print(mkl_kernels())"
 
@@ -23,5 +23,5 @@ def test_the_kernels_do_not_depend_on_threads(threads: str) -> None:
 
 def test_another_branch_has_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _digest() == _digest()
-    monkeypatch.setattr("pycompare.parity.kernels._digest", lambda: "another")
+    monkeypatch.setattr("pycompare.training.kernels._digest", lambda: "another")
     assert mkl_kernels() == "other"

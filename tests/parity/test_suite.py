@@ -101,7 +101,7 @@ def test_a_lane_that_is_not_to_be_had(lane: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(suite, "RSession", no_r)
     result = parity("--lane", lane)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"Error: `lane` '{lane}' is not to be had: R does not start: no R here.\n"
+    assert result.stderr == f"Error: --lane '{lane}' is not to be had: R does not start: no R here.\n"
 
 
 @pytest.mark.r
@@ -110,14 +110,14 @@ def test_the_lane_torch_without_r_torch(r_session) -> None:
         pytest.skip("R torch is installed")
     result = parity("--lane", "torch")
     assert result.exit_code == 2
-    assert "Error: `lane` 'torch' is not to be had" in result.stderr
+    assert "Error: --lane 'torch' is not to be had" in result.stderr
     assert 'install.packages("torch")' in result.stderr
 
 
 def test_an_unknown_lane() -> None:
     result = parity("--lane", "tensorflow")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "`lane` must be one of recorded, torch, basetorch; got 'tensorflow'" in result.stderr
+    assert "--lane must be one of recorded, torch, basetorch; got 'tensorflow'" in result.stderr
 
 
 def test_a_miss_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_html_that_cannot_be_written_is_told_before_the_work(tmp_path: Path, mon
     (tmp_path / "file").touch()
     result = parity("--html", str(tmp_path / "file" / "parity.html"))
     assert result.exit_code == 2
-    assert "must be a folder that can be written" in result.stderr
+    assert "must be in a folder that can be written" in result.stderr
 
 
 def test_every_exercise_in_r_is_in_a_table() -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from pycompare.plots import plot_paths
 from pycompare.plots.film import animate_paths
+from pycompare.plots.paths import still_layers
 
 
 def _maps(**columns: list[str]) -> pd.DataFrame:
@@ -197,3 +198,14 @@ def test_bad_arguments(call: Callable[[Path], object], error: type[Exception], m
     with pytest.raises(error, match=message):
         call(tmp_path)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_further_still_layer_stays_still() -> None:
+    plot = plot_paths(_maps(), _paths(), x="a", y="b")
+    more = plot + p9.geom_point(p9.aes("a", "b"), data=_maps(), inherit_aes=False)
+    assert still_layers(more) == still_layers(plot) | {len(more.layers)}
+    starts = [
+        i for i, layer in enumerate(plot.layers, start=1) if "epoch" in layer.data and not layer.data["epoch"].any()
+    ]
+    assert set(starts) <= still_layers(plot)
+    assert len(starts) == 1

@@ -21,6 +21,7 @@ from pycompare.plots import (
     path_styles,
     plot_comparison,
     plot_fit,
+    plot_parity,
     plot_paths,
     plot_trajectory,
 )
@@ -53,15 +54,16 @@ def test_the_axis_is_r_s(losses: list[float], upper: float) -> None:
 
 def test_the_legend_keeps_the_order_and_names_divergence() -> None:
     curves = _curves(b=[2.0, 1.0], a=[1.0, math.nan], c=[math.nan, math.nan])
-    assert legend_labels(curves) == {"b": "b", "a": "a (diverged at epoch 2)", "c": "c (diverged at epoch 1)"}
+    labels = {"b": "b", "a": "a\n(diverged at epoch 2)", "c": "c\n(diverged at epoch 1)"}
+    assert legend_labels(curves) == labels
     plot = plot_comparison(curves)
-    assert plot.data["config"].cat.categories.tolist() == ["b", "a (diverged at epoch 2)", "c (diverged at epoch 1)"]
+    assert plot.data["config"].cat.categories.tolist() == [*labels.values()]
     assert plot.data["valid_loss"].tolist() == [2.0, 1.0, 1.0]
 
 
 def test_the_comparison_is_drawn_as_in_r() -> None:
     plot = plot_comparison(_curves(a=[1.0, 2.0], b=[30.0, 3.0]))
-    assert (plot.labels.x, plot.labels.y, plot.labels.color) == ("Epoch", "Validation RMSE", "Configuration")
+    assert (plot.labels.x, plot.labels.y) == ("Epoch", "Validation loss (mean of batches)")
     assert (plot.mapping["x"], plot.mapping["y"], plot.mapping["color"]) == ("epoch", "valid_loss", "config")
     assert tuple(plot.scales.get_scales("y").limits) == loss_limits(pd.Series([1.0, 2.0, 30.0, 3.0]))
     plot.draw()
@@ -82,17 +84,17 @@ def test_the_contour_breaks_are_the_exercise_s() -> None:
 
 def test_bands_are_darker_where_the_function_is_lower() -> None:
     bands = contour_bands(rosenbrock)
-    assert len(bands) == 400 * 400
-    assert (bands["x"].min(), bands["x"].max(), bands["y"].min(), bands["y"].max()) == (-2, 2, -1, 3)
-    height = rosenbrock(bands["x"].to_numpy(), bands["y"].to_numpy())
-    lower, upper = CONTOUR_BREAKS[bands["band"]], CONTOUR_BREAKS[bands["band"] + 1]
+    assert bands.band.shape == (400, 400)
+    height = rosenbrock(*np.meshgrid(np.linspace(-2, 2, 400), np.linspace(-1, 3, 400)))
+    lower, upper = CONTOUR_BREAKS[bands.band], CONTOUR_BREAKS[bands.band + 1]
     assert ((lower <= height) & (height < upper)).all()
 
 
 def test_a_function_below_zero_is_drawn_from_its_lowest_value() -> None:
     shifted, plain = (contour_bands(f) for f in (lambda x, y: x**2 + y**2 - 50, lambda x, y: x**2 + y**2))
-    assert shifted["band"].min() == plain["band"].min() == 0
-    assert (shifted["band"] - plain["band"]).abs().max() <= 1
+    assert shifted.band.min() == plain.band.min() == 0
+    assert np.abs(shifted.band - plain.band).max() <= 1
+    assert shifted.base == pytest.approx(-50, abs=1e-3)
 
 
 def test_a_surface_must_be_elementwise() -> None:
@@ -323,3 +325,82 @@ def test_a_line_far_away_does_not_hide_the_points(weight: float) -> None:
     low, high = plot.draw().axes[0].get_ylim()
     assert -2.5 < low < 0 < 2.5 < high < 5
     assert _caption(plot) == "1 of 2 lines lie far from the points, and are not drawn."
+
+
+@pytest.mark.parametrize("weight", [1e30, math.nan])
+def test_facets_without_a_line_in_sight_show_the_points(weight: float) -> None:
+    lines = pd.DataFrame({"loss_fn": ["l1", "mse"], "config": "lr = 9", "weight": weight, "bias": 0.0})
+    plot = plot_fit(POINTS, lines, columns="loss_fn")
+    assert {"l1", "mse"} <= {*_words(plot)}
+    assert _caption(plot) == "2 of 2 lines lie far from the points, and are not drawn."
+
+
+@pytest.mark.parametrize("n", [3, 9, 20])
+def test_the_legend_of_many_paths_leaves_the_title_on_the_page(n: int) -> None:
+    plot = _plot(*(DOWN.assign(config=f"lr = {i / 7}") for i in range(1, n + 1)))
+    figure = plot.draw()
+    title = next(text for text in figure.findobj(Text) if text.get_text() == "Loss")
+    assert title.get_window_extent().y1 <= figure.bbox.y1
+    assert figure.axes[0].get_position().width > 0.5
+
+
+# (function, the power of ten of its breaks, words in its picture): flat and steep ones ended in an error.
+SURFACES = {
+    "flat": (lambda x, y: 0 * x + 3, 1.0, "The function is flat here."),
+    "zero": (lambda x, y: 0 * x, 1.0, "The function is flat here."),
+    "nearly flat": (lambda x, y: 1e-6 * (x**2 + y**2), 1e-6, "1e-06"),
+    "steep": (lambda x, y: 1e5 * (x**2 + y**2), 1e5, "1e+05"),
+    "below zero": (lambda x, y: x**2 + y**2 - 50, 1.0, "Height above\n-50"),
+    "in part": (lambda x, y: np.sqrt(np.where(x > 0, x, np.nan)) + 4, 1.0, "Grey: the function is not finite."),
+    "nowhere": (lambda x, y: x * np.nan, 1.0, "Grey: the function is not finite."),
+}
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_surfaces_of_any_height_are_drawn(name: str) -> None:
+    function, unit, told = SURFACES[name]
+    np.testing.assert_allclose(contour_bands(function).breaks, CONTOUR_BREAKS * unit, rtol=1e-15)
+    path = pd.DataFrame({"step": [0, 1], "x": [0.5, 1.0], "y": [2.0, 1.0]})
+    assert told in _words(plot_trajectory(path, function))
+
+
+def test_the_heights_in_the_legend_do_not_crowd() -> None:
+    bands, labels = contour_bands(rosenbrock).told()
+    assert labels == ["0", "0.5", "1", "2", "10", "20"]
+    assert min(np.diff(bands)) >= len(contour_bands(rosenbrock).shown()) / 9
+
+
+def test_a_surface_is_one_image_with_the_colours_of_its_bands() -> None:
+    figure = plot_trajectory(pd.DataFrame({"step": [0], "x": [0.0], "y": [0.0]}), rosenbrock).draw()
+    (image,) = figure.axes[0].images
+    bands = contour_bands(rosenbrock).band
+    cells = np.asarray(image.get_array())
+    assert cells.shape == (400, 400, 4)
+    colours = {tuple(cells[bands == band][0]) for band in np.unique(bands)}
+    assert len(colours) == len(np.unique(bands))
+    assert all(len(np.unique(cells[bands == band], axis=0)) == 1 for band in np.unique(bands))
+
+
+PARITY = pd.DataFrame({"step": [1, 2, 3], "column": "x", "left": 1.0, "right": 1.0, "ulps": [0.0, 3.0, 7.0]})
+
+
+@pytest.mark.parametrize("ulps", [[0.0, 0.0, 0.0], [5.0, 6.0, 7.0], [math.inf] * 3])
+def test_the_axis_of_distances_starts_at_zero(ulps: list[float]) -> None:
+    low, high = plot_parity(PARITY.assign(ulps=ulps), step="step").draw().axes[1].get_ylim()
+    assert low <= 0 < 1 <= high
+
+
+def test_the_steps_of_a_parity_plot_are_whole_numbers() -> None:
+    assert not [word for word in _words(plot_parity(PARITY, step="step")) if word.endswith(".5") and word < "4"]
+
+
+def test_without_a_common_row_the_picture_says_so() -> None:
+    told = " ".join(_words(plot_parity(PARITY.head(0), step="step", by=["run"]))[0].split())
+    assert told == "The two sides have no row in common. Check the values of run, step on both."
+
+
+def test_strips_and_captions_have_the_digits_that_are_needed() -> None:
+    away = _path((2, 1), (5, 1)).assign(config="lr = 0.0316227766016838", momentum=0.333333333333333)
+    plot = _plot(away, DOWN.assign(config="lr = 0.1", momentum=0.5), rows="momentum")
+    assert {"momentum = 0.333", "momentum = 0.5"} <= {*_words(plot)}
+    assert _caption(plot) == "momentum = 0.333, lr = 0.0316: off the map at epoch 1"

@@ -174,21 +174,22 @@ def test_a_comparison_is_frozen() -> None:
 
 
 def test_notebooks_show_the_plot() -> None:
-    assert _compare(lr=[0.1, 0.2])._repr_png_().startswith(b"\x89PNG")
+    assert _compare(lr=[0.1, 0.2])._repr_mimebundle_()[0]["image/png"].startswith(b"\x89PNG")
 
 
 def test_saving_keeps_every_bit(tmp_path: Path) -> None:
     comparison = _compare(lr=[0.1, 0.2])
     paths = comparison.save(tmp_path / "new" / "out")
-    assert [path.name for path in paths] == ["comparison.csv", "comparison.png"]
+    assert [path.name for path in paths] == ["comparison.csv", "comparison.png", "settings.json"]
     assert sorted((tmp_path / "new" / "out").iterdir()) == paths
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), comparison.data, check_exact=True)
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_progress_is_silent_when_not_on_a_terminal(shown: bool, capfd: pytest.CaptureFixture[str]) -> None:
-    _compare(lr=[0.1], progress=shown)
-    assert capfd.readouterr() == ("", "")
+def test_progress_is_a_line_a_run_when_not_on_a_terminal(shown: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    _compare(lr=[0.1, 0.2], progress=shown)
+    out, err = capfd.readouterr()
+    assert (out, len(err.splitlines())) == ("", 2 if shown else 0)
 
 
 def _no_run(*_: Any, **__: Any) -> None:

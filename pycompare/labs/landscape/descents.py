@@ -23,6 +23,7 @@ from pycompare.labs.landscape.neuron import (
 from pycompare.results import PathsResult
 from pycompare.sweeps.vary import Numbers, is_several, named, vary
 from pycompare.threads import torch_threads
+from pycompare.training.kernels import mkl_kernels
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory, accepts, make_optimizer, optimizer_factory
 from pycompare.training.options import checked_dtype
@@ -46,6 +47,7 @@ class Descents(PathsResult):
         overlay: the argument whose paths lie on one map; None where there is none.
         rows: the argument that has a row of maps for each value; None where there is none.
         x, y: the points, each of shape (points,).
+        arguments: what made it, by name.
     """
 
     losses: dict[str, str | LossFunction]
@@ -53,6 +55,7 @@ class Descents(PathsResult):
     rows: str | None
     x: Tensor = field(repr=False)
     y: Tensor = field(repr=False)
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
     _name: ClassVar[str] = "descents"
 
     def summary(self) -> pd.DataFrame:
@@ -118,6 +121,9 @@ class Descents(PathsResult):
     def _film(self) -> dict[str, Any]:
         facets = [name for name in (self.rows, self._columns()) if name]
         return {"paths": self.data, "x": "bias", "y": "weight", "facets": facets}
+
+    def _settings(self) -> dict[str, Any]:
+        return {"arguments": self.arguments, "made_with": {"kernels": mkl_kernels()}}
 
     def _title(self) -> str:
         varied = " and ".join(name for name in (self.overlay, self.rows) if name) or "one setting"
@@ -227,7 +233,15 @@ def compare_descents(
             frame = _walk(*start_of_path, points, epochs)
             frames.append(frame.assign(**columns)[[*columns, *frame]])
     losses = {value_label(one): one for one in variation.varied.get("loss", [loss])}
-    return Descents(pd.concat(frames, ignore_index=True), losses, overlay, rows, *points)
+    arguments = {"epochs": epochs, "dtype": str(dtype).removeprefix("torch."), "threads": threads}
+    return Descents(
+        pd.concat(frames, ignore_index=True),
+        losses,
+        overlay,
+        rows,
+        *points,
+        variation.varied | variation.fixed | arguments,
+    )
 
 
 def _start(settings: dict[str, Any], dtype: torch.dtype) -> tuple[nn.Linear, torch.optim.Optimizer, LossFunction]:

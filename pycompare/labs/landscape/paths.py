@@ -15,7 +15,8 @@ from pycompare.data.split import Split, course_data
 from pycompare.labs.landscape.directions import Vectors, check_directions, directions_through, parameter_vector
 from pycompare.labs.landscape.planes import NetworkLoss, Plane, lay_plane
 from pycompare.results import PathsResult
-from pycompare.sweeps.configs import Comparison, compare_configs
+from pycompare.sweeps.comparison import Comparison
+from pycompare.sweeps.configs import compare_configs
 from pycompare.threads import torch_threads
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ class PathComparison(PathsResult):
 
     def _film(self) -> dict[str, Any]:
         return self.plane._film()
+
+    def _settings(self) -> dict[str, Any]:
+        told, plane = self.comparison._settings(), self.plane
+        points = round(len(plane.data) ** 0.5)
+        varied = {told["parameter"]: told["values"], "directions": plane.kind, "n": points}
+        return {"arguments": varied | told["arguments"], "made_with": told["made_with"]}
 
     def _title(self) -> str:
         return f"Paths of {self.comparison.parameter}\n{self.plane!r}"

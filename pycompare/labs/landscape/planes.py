@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -29,8 +29,9 @@ from pycompare.labs.landscape.neuron import checked_range
 from pycompare.results import PathsResult
 from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches, cast_dataset, split_batches
+from pycompare.training.kernels import mkl_kernels
 from pycompare.training.losses import LossFunction, find_loss
-from pycompare.training.network import evaluating
+from pycompare.training.network import checked_module, evaluating
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -52,6 +53,7 @@ class Plane(PathsResult):
         directions: shape (2, parameters).
         kind: "filter", "pca" or "given".
         explained: for "pca" the share of all squared distances that each direction explains.
+        arguments: what made it, by name.
     """
 
     paths: pd.DataFrame
@@ -59,6 +61,7 @@ class Plane(PathsResult):
     directions: Vectors = field(repr=False)
     kind: str
     explained: tuple[float, float] | None
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
     _name: ClassVar[str] = "plane"
 
     def summary(self) -> pd.DataFrame:
@@ -92,6 +95,9 @@ class Plane(PathsResult):
         if self.paths.empty:
             raise ValueError("`trajectories` must be given to plane() for an animation; got none. Pass some.")
         return {"paths": self._labelled_paths(), "x": "a", "y": "b"}
+
+    def _settings(self) -> dict[str, Any]:
+        return {"arguments": self.arguments, "made_with": {"kernels": mkl_kernels()}}
 
     def _title(self) -> str:
         shares = "" if self.explained is None else f", explaining {self.explained[0]:.1%} and {self.explained[1]:.1%}"
@@ -156,7 +162,9 @@ def plane(
         paths = _checked_trajectories(trajectories, measured.origin.size)
         axes = directions_through(network, directions, paths, seed)
         losses = {name: measured.along(points) for name, points in paths.items()}
-        return lay_plane(measured, axes, paths, losses, a, b, n)
+        made = lay_plane(measured, axes, paths, losses, a, b, n)
+    arguments = {"directions": made.kind, "loss": loss, "a": a, "b": b, "n": n, "seed": seed, "threads": threads}
+    return replace(made, arguments=arguments | {"batch_size": batch_size, "network": str(network)})
 
 
 def lay_plane(
@@ -182,9 +190,7 @@ class NetworkLoss:
     """The loss of a copy of `network` in evaluation mode, at any parameters."""
 
     def __init__(self, network: nn.Module, data: Any, loss: str | LossFunction, batch_size: int = _BATCH_SIZE) -> None:
-        if not isinstance(network, nn.Module):
-            raise TypeError(f"`network` must be a torch.nn.Module; got {network!r}. Pass one, such as MLP(4).")
-        self._network = copy.deepcopy(network).eval()
+        self._network = copy.deepcopy(checked_module(network)).eval()
         self._parameters = list(self._network.parameters())
         if not self._parameters:
             raise ValueError(f"`network` must have parameters; got {network!r}. Pass a module with layers.")

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from pycompare.training.batches import Batches, cast_batches
 from pycompare.training.engines.flat import FlatOptimizer
 from pycompare.training.losses import Loss
+from pycompare.training.network import checked_module
 from pycompare.training.torch_private import backward
 
 
@@ -101,7 +102,7 @@ def first_outputs(network: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Tenso
 
 def first_parameter(network: nn.Module) -> Tensor:
     """The parameter whose dtype and device are the network's, or one clear error where there is none."""
-    parameter = next(network.parameters(), None)
+    parameter = next(checked_module(network).parameters(), None)
     if parameter is None:
         raise ValueError(f"`network` must have parameters to train; got {network!r}. Pass a module with layers.")
     return parameter

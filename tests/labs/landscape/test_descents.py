@@ -377,7 +377,7 @@ def test_descents_are_frozen() -> None:
 def test_saving_keeps_every_bit(tmp_path: Path) -> None:
     descents = _short(lr=[0.1, 50], epochs=30)
     paths = descents.save(tmp_path / "new" / "out")
-    assert [path.name for path in paths] == ["descents.csv", "descents.png"]
+    assert [path.name for path in paths] == ["descents.csv", "descents.png", "settings.json"]
     assert sorted((tmp_path / "new" / "out").iterdir()) == paths
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), descents.data, check_exact=True)
     assert paths[1].read_bytes().startswith(b"\x89PNG")

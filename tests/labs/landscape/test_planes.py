@@ -456,7 +456,7 @@ def test_a_plane_is_saved_and_filmed(tmp_path: Path) -> None:
     network, data = _network("perceptron")
     ours = plane(network, data, n=3, **_directions("pca", network))
     paths = ours.save(tmp_path / "new" / "out")
-    assert [path.name for path in paths] == ["plane.csv", "plane.png"]
+    assert [path.name for path in paths] == ["plane.csv", "plane.png", "settings.json"]
     assert sorted((tmp_path / "new" / "out").iterdir()) == paths
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), ours.data, check_exact=True)
     assert paths[1].read_bytes().startswith(b"\x89PNG")
@@ -694,7 +694,7 @@ def test_a_path_that_has_almost_overflowed_is_drawn(draw: Any) -> None:
 def test_saving_keeps_every_bit(tmp_path: Path) -> None:
     ours = _paths(lr=[0.1, 1e30])
     paths = ours.save(tmp_path / "new" / "out")
-    assert [path.name for path in paths] == ["paths.csv", "paths.png"]
+    assert [path.name for path in paths] == ["paths.csv", "paths.png", "settings.json"]
     assert sorted((tmp_path / "new" / "out").iterdir()) == paths
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), ours.data, check_exact=True)
     assert paths[1].read_bytes().startswith(b"\x89PNG")
