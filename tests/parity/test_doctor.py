@@ -11,7 +11,19 @@ from typer.testing import CliRunner
 from pycompare.cli import app
 from pycompare.parity import RUnavailable, doctor, mkl_kernels
 
-NAMES = ["Python", "pycompare", "torch", "MKL kernels", "rpy2", "R", "R torch", "mlbench", "ggplot2", "jsonlite"]
+NAMES = [
+    "Python",
+    "pycompare",
+    "torch",
+    "MKL kernels",
+    "numba",
+    "rpy2",
+    "R",
+    "R torch",
+    "mlbench",
+    "ggplot2",
+    "jsonlite",
+]
 
 
 @pytest.fixture
