@@ -200,6 +200,11 @@ def test_fallbacks(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert auto.why.startswith("'compiled' does not cover ")
 
 
+def test_more_than_one_thread_is_left_to_fused() -> None:
+    with pytest.raises(ValueError, match="got 'compiled', which does not cover more than one torch thread"):
+        train_valid(_chain(), DATA, DATA, 1, 16, engine="compiled", threads=2)
+
+
 def test_what_fused_does_not_cover() -> None:
     with pytest.raises(ValueError, match="got 'compiled', which does not cover a module of type Dropout"):
         train_valid(_chain(nn.Dropout()), DATA, DATA, 1, 16, engine="compiled")

@@ -59,6 +59,8 @@ def obstacles_to_compiled(network: nn.Module, loss: Loss) -> Iterator[str]:
     capability = torch.backends.cpu.get_cpu_capability()
     if not torch.backends.mkl.is_available() or capability not in ("AVX2", "AVX512"):
         yield "a PyTorch without MKL, or a processor without AVX2"
+    if torch.get_num_threads() > 1:
+        yield "more than one torch thread, among which PyTorch divides sums"
     yield from (f"a PyTorch that does not export {name}" for name in missing_symbols())
     modules = list(chain(network))
     after = modules[modules.index(linear_layers(network)[0]) :]
