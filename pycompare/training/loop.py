@@ -120,8 +120,8 @@ def train_valid(
             `torch.optim.Optimizer`.
         loss: as in `train_loop`.
         engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
-            common activations, "compiled", which gets them faster still (needs the extra `fast`, and some seconds to
-            compile when it is asked for first), or "auto": the fastest that applies and need not compile.
+            common activations, "compiled", which gets them faster still (needs the extra `fast`, and 15 s to compile
+            when it is asked for first), or "auto": the fastest that applies and need not compile.
         threads: how many threads torch computes on, 1 or more; None leaves it what it has. R's recordings have 1, and
             other counts may move bits. An idle machine gains by more of them from about 256 units a layer on.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip

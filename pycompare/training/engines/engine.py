@@ -20,7 +20,7 @@ from pycompare.training.options import Options
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 _ASKED = "asked for"
-# Steps of the course's network in which compiled code saves what its check takes, or its loading and its check.
+# Compiled code saves 80 us a step of the course's network; to check it takes 5 ms, to load it 50 ms.
 _STEPS_TO_CHECK, _STEPS_TO_LOAD = 100, 1000
 
 
