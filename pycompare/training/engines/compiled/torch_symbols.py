@@ -6,6 +6,7 @@ So no other BLAS in the process can take their place, and machine code that hold
 from __future__ import annotations
 
 import ctypes
+import inspect
 from functools import cache
 from pathlib import Path
 
@@ -32,7 +33,7 @@ NAMES = {
 @cache
 def _library() -> ctypes.CDLL:
     """PyTorch's CPU library, already in the process."""
-    return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+    return ctypes.CDLL(str(Path(inspect.getfile(torch)).parent / "lib" / "libtorch_cpu.so"))
 
 
 @cache
