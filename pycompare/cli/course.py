@@ -12,6 +12,7 @@ from pycompare.cli.edge import (
     Beta1,
     Beta2,
     Data,
+    Formats,
     LearningRate,
     Target,
     WeightDecay,
@@ -41,6 +42,7 @@ def compare(
     dtype: Annotated[str, typer.Option(help="float32 (R torch's bits) or float64.")] = "float32",
     device: Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.csv and comparison.png.")] = None,
+    formats: Formats = "png",
     n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads of torch in each run; 1 has R's bits on every machine.")] = 1,
     engine: Annotated[
@@ -58,7 +60,7 @@ def compare(
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     with one_line_errors(context):
         settings = one_varies(options)
-        check_out(out)
+        check_out(out, formats)
         with quick_imports():
             from pycompare.sweeps.configs import compare_configs
 
@@ -79,7 +81,7 @@ def compare(
                 engine=engine,
                 progress=progress,
             )
-        report(comparison, out)
+        report(comparison, out, formats)
 
 
 def rosenbrock(
@@ -88,13 +90,14 @@ def rosenbrock(
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
     beta: Annotated[float, typer.Option(help="Share of the old momentum, in [0, 1).")] = 0.9,
     out: Annotated[Path | None, typer.Option(help="Folder for trajectory.csv and trajectory.png.")] = None,
+    formats: Formats = "png",
 ) -> None:
     """Walk down the Rosenbrock function by gradient descent with momentum, from (-1, 2).
 
     Example: `pycompare rosenbrock --steps 500 --lr 0.01 --beta 0.9 --out out/`
     """
     with one_line_errors(context):
-        check_out(out)
+        check_out(out, formats)
         with quick_imports():
             from pycompare.labs.rosenbrock import optimize_rosenbrock
-        report(optimize_rosenbrock(steps, lr, beta), out)
+        report(optimize_rosenbrock(steps, lr, beta), out, formats)

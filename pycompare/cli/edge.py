@@ -6,12 +6,14 @@ import errno
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
+
+from pycompare.checks import one_of
 
 if TYPE_CHECKING:
     from pycompare.data.split import Split
@@ -29,6 +31,7 @@ Beta2 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old 
 Data = Annotated[
     str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file with a header; - reads standard input.")
 ]
+Formats = Annotated[str, typer.Option(metavar="NAME[,...]", help="Of the picture in --out: png, pdf, svg.")]
 Target = Annotated[
     str | None, typer.Option(help="The target's column in the CSV file; classes may be text. [default: the last]")
 ]
@@ -39,16 +42,16 @@ _OTHER_NAMES = {"folder": "--out", "file": "--film"}  # what the library calls w
 class Saveable(Protocol):
     """A result."""
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path, formats: Sequence[str]) -> list[Path]:
         """Write numbers and plot; return the paths."""
 
 
-def report(result: Saveable, out: Path | None, film: Path | None = None) -> None:
+def report(result: Saveable, out: Path | None, formats: str, film: Path | None = None) -> None:
     """Save a result where a folder, or a film, is asked for, and print it.
 
     In this order: who reads may have left, and what took long must not be lost with them.
     """
-    saved = result.save(out) if out is not None else []
+    saved = result.save(out, formats.split(",")) if out is not None else []
     if film is not None:
         saved.append(result.animate(film))  # type: ignore[attr-defined]
     say(str(result))
@@ -90,8 +93,10 @@ def _kept(done: Any, out: Path | None, name: str) -> str:
     return f"{epochs}. Saved {path}"
 
 
-def check_out(out: Path | None) -> None:
+def check_out(out: Path | None, formats: str) -> None:
     """Fail before any training where the results could not be written."""
+    for kind in formats.split(","):
+        one_of("formats", kind, ("png", "pdf", "svg"), "Separate them by commas.")
     if out is not None:
         from pycompare.files import check_writable
 

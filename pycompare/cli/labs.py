@@ -13,6 +13,7 @@ from pycompare.cli.edge import (
     Beta1,
     Beta2,
     Data,
+    Formats,
     LearningRate,
     Numbers,
     Target,
@@ -50,6 +51,7 @@ def descend(
     start: Annotated[str, typer.Option(help="The first weight and bias.")] = "6,-3",
     epochs: Annotated[int, typer.Option(help="How many steps.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for descents.csv and descents.png.")] = None,
+    formats: Formats = "png",
     film: Film = None,
 ) -> None:
     """Draw the paths of optimizers over the map of one neuron's loss.
@@ -63,7 +65,7 @@ def descend(
     with one_line_errors(context):
         settings = given(options)
         settings |= {"nesterov": True} if nesterov else {}
-        check_out(out)
+        check_out(out, formats)
         check_film(film)
         with quick_imports():
             from pycompare.labs.landscape import compare_descents
@@ -76,7 +78,7 @@ def descend(
             epochs=epochs,
             **settings,
         )
-        report(descents, out, film)
+        report(descents, out, formats, film)
 
 
 @landscape.command()
@@ -95,6 +97,7 @@ def paths(
     directions: Annotated[str, typer.Option(help="pca, or filter: random ones.")] = "pca",
     n: Annotated[int, typer.Option("--points", help="Points of the map in each direction.")] = 41,
     out: Annotated[Path | None, typer.Option(help="Folder for paths.csv and paths.png.")] = None,
+    formats: Formats = "png",
     film: Film = None,
 ) -> None:
     """Train one network under several settings, and draw the paths of its parameters on one map of the loss.
@@ -106,7 +109,7 @@ def paths(
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     with one_line_errors(context):
         settings = one_varies(options)
-        check_out(out)
+        check_out(out, formats)
         check_film(film)
         with quick_imports():
             from pycompare.labs.landscape import compare_paths
@@ -119,7 +122,7 @@ def paths(
         }
         with keeping_what_was_done(out, "comparison"):
             made = compare_paths(directions=directions, n=n, **settings, **arguments)
-        report(made, out, film)
+        report(made, out, formats, film)
 
 
 def _names(text: str) -> Any:

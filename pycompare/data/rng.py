@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pycompare.checks import flag, number, unmasked, whole_number
+from pycompare.data.arrays import as_array
 
 Doubles = NDArray[np.float64]
 
@@ -118,7 +119,7 @@ class RRandom:
         if getattr(x, "ndim", 0) == 0 and not isinstance(x, Sequence):
             population = whole_number("x", x, at_least=1, at_most=_LARGEST_POPULATION)
             return self._sample_int(population, size, replace)
-        elements = np.asarray(unmasked("x", x))
+        elements = as_array("x", unmasked("x", x))
         if elements.ndim != 1:
             raise ValueError(
                 f"`x` must be one number or one-dimensional; got shape {elements.shape}. Flatten it first."

@@ -1,6 +1,6 @@
 """How far apart two trajectories are: in units in the last place, absolutely and relatively, and where they part."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -204,7 +204,7 @@ def _check_budget(budget: Any) -> None:
 
 
 def _checked_keys(on: Any) -> list[str]:
-    keys = [on] if isinstance(on, str) else list(on) if isinstance(on, Iterable) else [on]
+    keys = [on] if isinstance(on, str) else list(on) if isinstance(on, (list, tuple, pd.Index)) else [on]
     if not all(isinstance(key, str) for key in keys):
         raise TypeError(f"`on` must be a column's name or several; got {on!r}. Write e.g. on=['config', 'epoch'].")
     if not keys or len(set(keys)) < len(keys):

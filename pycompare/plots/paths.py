@@ -271,7 +271,7 @@ def _path_notes(note: str, paths: pd.DataFrame, maps: pd.DataFrame, x: str, y: s
     notes = [note] if note else []
     paths = paths.assign(**{name: _shortened(_as_labels(paths[name])) for name in names})
     for key, path in paths.groupby(names, sort=False) if names else [((), paths)]:
-        who = ", ".join(key)
+        who = ", ".join(str(text) for text in key)
         what = [
             f"{happens} at epoch {epoch}"
             for happens, good in (("off the map", inside), ("diverged", finite))

@@ -14,6 +14,11 @@ Batches = Iterable[Any]
 
 def cast_dataset(name: str, dataset: Dataset[Any], like: Tensor) -> Dataset[Any] | tuple[Tensor, ...]:
     """The tensors behind a plain dataset, cast as `like`; another dataset itself."""
+    if not isinstance(dataset, Dataset) and not _is_list_of_pairs(dataset):
+        raise TypeError(
+            f"`{name}` must be a dataset of pairs (inputs, targets); got {type(dataset).__name__}."
+            " Wrap tensors in a TensorDataset."
+        )
     if len(dataset) == 0:  # type: ignore[arg-type]
         raise ValueError(f"`{name}` must have at least one row; got none. Pass more data.")
     tensors = _whole_tensors(dataset)
@@ -35,6 +40,10 @@ def split_batches(data: Dataset[Any] | tuple[Tensor, ...], batch_size: int) -> B
         parts = [tensor.split(min(batch_size, len(data[0]))) for tensor in data]
         return list(zip(*parts, strict=True))
     return DataLoader(data, min(batch_size, len(data)))  # type: ignore[arg-type]
+
+
+def _is_list_of_pairs(dataset: Any) -> bool:
+    return isinstance(dataset, list) and all(isinstance(row, (tuple, list)) and len(row) == 2 for row in dataset)
 
 
 def _whole_tensors(dataset: Dataset[Any]) -> tuple[Tensor, ...] | None:

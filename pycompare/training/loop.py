@@ -141,6 +141,8 @@ def train_valid(
     Mirrors the course's `train_valid(network, ds_train, ds_valid, epochs, batch_size, ...)`, which returns epoch and
     valid_loss. Torch's global generator advances as the network draws from it (dropout), and not otherwise.
     """
+    if not (on_step is None or callable(on_step)):
+        raise TypeError(f"`on_step` must be a callable that takes a Step; got {on_step!r}. Pass a function.")
     options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads)
     rows: list[dict[str, float]] = []
     with torch_threads(options.threads), giving_back(lambda: pd.DataFrame(rows)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -86,10 +87,22 @@ def find_loss(loss: str | LossFunction) -> Loss:
         return LOSSES[one_of("loss", loss, LOSSES, OWN_LOSS)]
     name = next((name for twin, name in _TWINS if loss is twin or type(loss) is twin), None)
     if name is None:
+        _check_takes_two(loss)
         return Loss(loss, _scalar(loss), _scalar)
     known = LOSSES[name]
     function = _scalar(known.checked(loss))
     return replace(known, given=loss, function=function, pointwise=None, batch=None, rooted=False)
+
+
+def _check_takes_two(loss: LossFunction) -> None:
+    try:
+        inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss).bind(None, None)
+    except TypeError as cause:
+        raise TypeError(
+            f"`loss` must take (outputs, targets); got {value_label(loss)}, which does not: {cause}. Wrap it."
+        ) from cause
+    except ValueError:
+        return  # a builtin does not tell
 
 
 def _scalar(function: LossFunction) -> LossFunction:

@@ -16,6 +16,7 @@ from pycompare.cli import app
 from pycompare.cli.course import compare
 from pycompare.cli.labs import descend
 from pycompare.labs.landscape import compare_descents, compare_paths
+from pycompare.results import FORMATS
 from pycompare.training.losses import LOSSES
 from pycompare.training.optim import OPTIMIZERS
 from pycompare.training.options import ENGINES
@@ -103,6 +104,7 @@ def test_rosenbrock(tmp_path: Path) -> None:
         (["parity", "--lane", "x"], "--lane must be one of recorded"),
         (["compare", "--lr", "0.1,0.2", "--data", "x" * 5000], "File name too long"),
         (["rosenbrock", "--beta", "1"], "--beta must be less than 1"),
+        (["rosenbrock", "--formats", "png,bmp"], "--formats must be one of png, pdf, svg; got 'bmp'"),
         (["rosenbrok"], "No such command 'rosenbrok'"),
     ],
 )
@@ -111,6 +113,11 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     assert result.exit_code == 2
     assert pd.Series([result.output]).str.contains(message).all(), result.output
     assert "Traceback" not in result.output
+
+
+def test_pictures_in_other_formats(tmp_path: Path) -> None:
+    RUN.invoke(app, ["rosenbrock", "--steps", "2", "--out", str(tmp_path), "--formats", "svg,pdf"])
+    assert {path.suffix for path in tmp_path.iterdir() if path.stem == "trajectory"} == {".csv", ".svg", ".pdf"}
 
 
 def test_a_bad_argument_leaves_no_folder_behind(tmp_path: Path) -> None:
@@ -129,6 +136,7 @@ def test_where_nothing_can_be_written_nothing_is_trained(monkeypatch: pytest.Mon
         (compare, "loss", [*LOSSES]),
         (compare, "optimizer", [*OPTIMIZERS]),
         (compare, "engine", ENGINES),
+        (compare, "formats", FORMATS),
         (compare, "dtype", ["float32", "float64"]),
         (descend, "optimizer", [*OPTIMIZERS]),
     ],

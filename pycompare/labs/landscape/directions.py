@@ -45,7 +45,8 @@ def check_directions(directions: Any) -> Any:
     """A name, or a pair, of what was given; one clear error where it is none of the three kinds."""
     if isinstance(directions, str) and directions in ("filter", "pca"):
         return directions
-    if isinstance(directions, (tuple, list, np.ndarray, Tensor)) and len(directions) == 2:
+    is_pair = isinstance(directions, (tuple, list, np.ndarray, Tensor)) and getattr(directions, "ndim", 1) > 0
+    if is_pair and len(directions) == 2:
         return tuple(directions)
     raise ValueError(
         f"`directions` must be 'filter', 'pca' or a pair; got {directions!r}. Pass two networks for a pair."

@@ -270,7 +270,8 @@ def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
     if trajectories is None or (isinstance(trajectories, (list, tuple)) and not trajectories):
         return {}
     if not isinstance(trajectories, Mapping):
-        several = isinstance(trajectories, Sequence) and np.ndim(trajectories[0]) == 2
+        is_list = isinstance(trajectories, (list, tuple))
+        several = is_list and real_array("trajectories", trajectories[0]).ndim == 2
         listed = trajectories if several else [trajectories]
         trajectories = {f"path {i}": points for i, points in enumerate(listed, start=1)}
     checked = {str(name): real_array("trajectories", points) for name, points in trajectories.items()}
@@ -295,6 +296,8 @@ def _checked_dataset(data: Any) -> Dataset[Any]:
             f"`data` must be a Split, a dataset or a pair (inputs, targets); got {type(data).__name__}. Pass (X, y)."
         )
     x, y = (part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data)
+    if 0 in (x.ndim, y.ndim):
+        raise ValueError(f"`data` must have a row for each observation; got single numbers, {data!r}. Pass arrays.")
     if len(x) != len(y):
         raise ValueError(f"`data` must have one target for each input; got {len(x)} and {len(y)}. Check their lengths.")
     return TensorDataset(x, y)
