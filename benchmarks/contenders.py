@@ -72,6 +72,14 @@ def stop_workers() -> None:
 def contenders() -> list[Contender]:
     same_bits = {"tolerance": 0.0, "why": "the same operations in the same order"}
     return [
+        Contender(
+            "pycompare, compiled",
+            partial(ours, engine="compiled"),
+            **same_bits,
+            missing=_no_module("numba"),
+            covers=_chain,
+            prepare=partial(ours, engine="compiled"),
+        ),
         Contender("pycompare, fused", partial(ours, engine="fused"), **same_bits, covers=_chain),
         Contender("pycompare, autograd", partial(ours, engine="autograd"), **same_bits),
         Contender(

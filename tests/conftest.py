@@ -38,6 +38,14 @@ def recorded(name: str) -> pd.DataFrame:
     return pd.read_csv(RECORDED / name)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither use nor leave compiled code in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYCOMPARE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _nothing_leaks() -> Iterator[None]:
     """Every test, whatever it calls, leaves the global state of torch, numpy and random as it was."""

@@ -45,7 +45,9 @@ def compare(
     formats: Formats = "png",
     n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads of torch in each run; 1 has R's bits on every machine.")] = 1,
-    engine: Annotated[str, typer.Option(help="auto, fused or autograd, which differ in speed only.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="auto, compiled, fused or autograd, which differ in speed only.")
+    ] = "auto",
     progress: Annotated[bool, typer.Option(help="Show a bar on a terminal, elsewhere a line a run; on stderr.")] = True,
 ) -> None:
     """Train one network once for each value of **one** parameter, and compare the validation curves.

@@ -23,6 +23,7 @@ writeLines(c(as.character(getRversion()), vapply(commandArgs(trailingOnly = TRUE
 """
 _PACKAGE = 'in R: install.packages("{0}"); Debian: r-cran-{0}'
 _REMEDIES = {
+    "numba": "optional, for engine='compiled'; in a checkout: pip install -c constraints.txt '.[fast]'",
     "rpy2": "in a checkout: pip install -c constraints.txt '.[r]'",
     "R": "install R; Debian: apt-get install r-base-core r-base-dev",
     "R torch": 'optional; in R: install.packages("torch"); torch::install_torch()',
@@ -40,6 +41,7 @@ def diagnose() -> pd.DataFrame:
         "pycompare": version("pycompare-rtorch"),
         "torch": version("torch"),
         "MKL kernels": mkl_kernels(),
+        "numba": _installed("numba"),
         "rpy2": _installed("rpy2"),
     } | _r_versions()
     rows = [(name, value or "missing", "" if value else _REMEDIES[name]) for name, value in found.items()]

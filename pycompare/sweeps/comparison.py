@@ -32,7 +32,7 @@ class Comparison(Result):
         parameter: the name of the varied argument.
         values: its values, in the order given.
         arguments: the other arguments of `compare_configs`, by name.
-        made_with: what else made it: the engine that trained, threads, this machine's kernels, data and network.
+        made_with: what else made it: the engine that trained and why, threads, this machine's kernels, data, network.
         input_size: the largest root mean square of a column of the training inputs: 1 where they are standardised.
         networks: the trained networks by config, where they were to be kept.
     """

@@ -73,7 +73,7 @@ def compare_configs(
         dtype: "float32" (as R torch) or "float64", in which the initial weights are the float32 ones, widened.
         n_jobs: runs at a time, as in scikit-learn: -1 for all cores, None for what `joblib.parallel_config` says. The
             bits and their order do not depend on it.
-        engine: as in `train_valid`: "auto", "autograd" or "fused", which differ in speed only.
+        engine: as in `train_valid`: "auto", "autograd", "fused" or "compiled", which differ in speed only.
         threads: of torch, in each run, as in `train_valid`: 1 has R's bits on every machine.
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
@@ -126,10 +126,11 @@ def compare_configs(
 
 @dataclass
 class _Run:
-    """What came of one training so far: rows, the engine that trained and, where it is to be kept, the network."""
+    """What came of one training so far: rows, the engine that trained and why, and where asked for the network."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     engine: str = ""
+    why: str = ""
     network: nn.Module | None = None
 
 
@@ -167,7 +168,7 @@ class _Sweep:
             if watch:
                 watch(0, network)
             training = begin_training(network, self.split.train, self.split.valid, options)
-            run.engine = type(training.engine).__name__.lower()
+            run.engine, run.why = training.engine.name, training.why
             if not (training.engine.draws or watch):
                 scope.close()
             for row in training.epochs():
@@ -204,8 +205,8 @@ class _Sweep:
 
     def made_with(self, runs: list[_Run]) -> dict[str, Any]:
         """What else the bits may depend on, and what was trained on what."""
-        engines = ", ".join(sorted({run.engine for run in runs}))
-        made = {"engine": engines, "threads": self.options.threads, "kernels": mkl_kernels()}
+        engines, why = (", ".join(sorted(set(told))) for told in zip(*((r.engine, r.why) for r in runs), strict=True))
+        made = {"engine": engines, "why": why, "threads": self.options.threads, "kernels": mkl_kernels()}
         return made | {"data": repr(self.split), "network": repr(self.make_network)}
 
 

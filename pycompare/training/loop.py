@@ -120,7 +120,8 @@ def train_valid(
             `torch.optim.Optimizer`.
         loss: as in `train_loop`.
         engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
-            common activations, or "auto": fused where that applies.
+            common activations, "compiled", which gets them faster still (needs the extra `fast`, and 15 s to compile
+            when it is asked for first), or "auto": the fastest that applies and need not compile.
         threads: how many threads torch computes on, 1 or more; None leaves it what it has. R's recordings have 1, and
             other counts may move bits. An idle machine gains by more of them from about 256 units a layer on.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
@@ -161,11 +162,12 @@ def giving_back(done: Callable[[], pd.DataFrame]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Training:
-    """A network in training, who trains it, and how."""
+    """A network in training, who trains it and why, and how."""
 
     network: nn.Module
     opt: torch.optim.Optimizer
     engine: Engine
+    why: str
     options: Options
 
     def epochs(self, on_step: OnStep | None = None) -> Iterator[dict[str, float]]:
@@ -192,7 +194,7 @@ def begin_training(network: nn.Module, ds_train: Dataset[Any], ds_valid: Dataset
     """Make the optimizer and choose the engine; one clear error where they do not fit the network or the data."""
     first_parameter(network)
     opt = make_optimizer(network, options.optimizer, options.arguments)
-    return Training(network, opt, start_engine(network, opt, ds_train, ds_valid, options), options)
+    return Training(network, opt, *start_engine(network, opt, ds_train, ds_valid, options), options)
 
 
 def _mean_loss(losses: Tensor, loss: Loss) -> float:

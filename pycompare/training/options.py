@@ -12,7 +12,7 @@ from pycompare.threads import checked_threads
 from pycompare.training.losses import Loss
 from pycompare.training.optim import OptimizerFactory
 
-ENGINES = ("auto", "autograd", "fused")
+ENGINES = ("auto", "autograd", "fused", "compiled")
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 

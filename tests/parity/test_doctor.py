@@ -11,7 +11,19 @@ from typer.testing import CliRunner
 from pycompare.cli import app
 from pycompare.parity import RUnavailable, doctor, mkl_kernels
 
-NAMES = ["Python", "pycompare", "torch", "MKL kernels", "rpy2", "R", "R torch", "mlbench", "ggplot2", "jsonlite"]
+NAMES = [
+    "Python",
+    "pycompare",
+    "torch",
+    "MKL kernels",
+    "numba",
+    "rpy2",
+    "R",
+    "R torch",
+    "mlbench",
+    "ggplot2",
+    "jsonlite",
+]
 
 
 @pytest.fixture
@@ -57,7 +69,7 @@ def test_without_r_all_that_is_missing_has_a_remedy() -> None:
 @pytest.mark.parametrize(("r", "lacking"), [("4.2.2", "rpy2"), ("", "R and rpy2")])
 def test_without_rpy2_it_says_how_to_install_it(r: str, lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "version", _version_of_all_but_rpy2)
-    monkeypatch.setattr(doctor, "_r_versions", lambda: dict.fromkeys(NAMES[5:], r))
+    monkeypatch.setattr(doctor, "_r_versions", lambda: dict.fromkeys(NAMES[6:], r))
     rows = doctor.diagnose().set_index("name")
     assert rows.loc["rpy2"].tolist() == ["missing", "in a checkout: pip install -c constraints.txt '.[r]'"]
     assert rows.loc["RSession"].tolist() == ["does not start", f"needs {lacking}: see there"]

@@ -315,7 +315,7 @@ def test_anomaly_mode_is_refused() -> None:
 
 @pytest.mark.parametrize("engine", ["jax", None, "Fused"])
 def test_unknown_engines(engine: Any) -> None:
-    message = f"`engine` must be one of auto, autograd, fused; got {engine!r}"
+    message = f"`engine` must be one of auto, autograd, fused, compiled; got {engine!r}"
     with pytest.raises(ValueError, match=message):
         train_valid(_chain(), DATA, DATA, 1, 16, engine=engine)
     with pytest.raises(ValueError, match=message):

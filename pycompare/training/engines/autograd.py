@@ -26,6 +26,7 @@ class Autograd:
     dl_train: Batches
     dl_valid: Batches
     draws = True
+    name = "autograd"
 
     def train(self, on_step: Callable[[Tensor], object] | None = None) -> Tensor:
         """As `Engine.train` says."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import platform
+import sys
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -9,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pycompare.training import torch_private
+from pycompare.training.engines.compiled.torch_symbols import missing_symbols
 from pycompare.training.engines.flat import ALIGNMENT
 from pycompare.training.losses import Loss
 from pycompare.training.network import MLP
@@ -43,6 +47,29 @@ def obstacles_to_fused(network: nn.Module, opt: Optimizer, loss: Loss, sets: Seq
     yield from _parameter_obstacles(network)
     for data in sets:
         yield from _data_obstacles(network, loss, data)
+
+
+def obstacles_to_compiled(network: nn.Module, loss: Loss) -> Iterator[str]:
+    """What `Compiled` does not cover of what `Fused` does. Only the first counts."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        yield "other systems than Linux on x86-64, whose calling conventions it knows"
+        return
+    if importlib.util.find_spec("numba") is None:
+        yield "an installation without numba, which pip install 'pycompare-rtorch[fast]' brings"
+    capability = torch.backends.cpu.get_cpu_capability()
+    if not torch.backends.mkl.is_available() or capability not in ("AVX2", "AVX512"):
+        yield "a PyTorch without MKL, or a processor without AVX2"
+    if torch.get_num_threads() > 1:
+        yield "more than one torch thread, among which PyTorch divides sums"
+    yield from (f"a PyTorch that does not export {name}" for name in missing_symbols())
+    modules = list(chain(network))
+    after = modules[modules.index(linear_layers(network)[0]) :]
+    gelu = any(isinstance(module, nn.GELU) and module.approximate == "none" for module in after)
+    if gelu and next(network.parameters()).dtype == torch.float32:
+        yield "GELU(approximate='none') of float32, which PyTorch leaves to oneDNN's own code"
+    by_vectors = any(isinstance(module, (nn.Sigmoid, nn.GELU)) for module in after) or loss.of_classes or loss.of_shares
+    if capability == "AVX512" and by_vectors:
+        yield "sigmoids, exponentials and logarithms by AVX-512, whose vectors end elsewhere"
 
 
 def _module_obstacles(network: nn.Module) -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pycompare.training.optim import LibTorchOptimizer
 from pycompare.training.torch_private import foreach_copy_, set_grad_enabled
@@ -20,19 +20,41 @@ class FlatParameters:
 
     Attributes:
         values, grads: for each parameter its part of the buffer, in its shape. The gradients start at zero.
+        buffer, grad_buffer: all of them.
+        state: the optimiser's, of the whole buffer; empty before the first step.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], opt: LibTorchOptimizer) -> None:
-        self._buffer, self.values = _flat_zeros(parameters)
-        self._grad, self.grads = _flat_zeros(parameters)
+    def __init__(self, parameters: list[Tensor], opt: LibTorchOptimizer) -> None:
+        self.buffer, self.values = _flat_zeros(parameters)
+        self.grad_buffer, self.grads = _flat_zeros(parameters)
         foreach_copy_(self.values, [parameter.detach() for parameter in parameters])
         self._parameters, self._opt = parameters, opt
-        self._state: dict[str, Any] = {}
+        self.state: dict[str, Any] = {}
 
     def step(self) -> None:
         """Update all values as `opt` would, by the settings that it has now; to be called with gradients off."""
         # Not through opt.step(): its bookkeeping takes half as long again.
-        self._opt.update(self._buffer, self._grad, self._state, self._opt.param_groups[0])
+        self._opt.update(self.buffer, self.grad_buffer, self.state, self._opt.param_groups[0])
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Copy values and gradients to the parameters."""
+        foreach_copy_(self._parameters, self.values)
+        for parameter, grad in zip(self._parameters, self.grads, strict=True):
+            parameter.grad = torch.empty_like(grad).copy_(grad)
+
+    def show(self, network: nn.Module, loss: Tensor, on_step: Callable[[Tensor], object]) -> None:
+        """Call `on_step` with all where PyTorch keeps it, and take back parameters and gradients as it leaves them."""
+        with torch.inference_mode(False):
+            network.train()
+            self.publish()
+            self.publish_state()
+            on_step(loss)
+        grads = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        if len(grads) < len(self._parameters):
+            raise ValueError("`on_step` must leave all gradients with this engine; one is gone. Use engine='autograd'.")
+        with torch.inference_mode():
+            foreach_copy_(self.values + self.grads, [*self._parameters, *grads])
 
     def publish_state(self) -> None:
         """Copy the optimiser's state of each parameter to where PyTorch keeps it."""
@@ -40,7 +62,7 @@ class FlatParameters:
             start, end = value.storage_offset(), value.storage_offset() + value.numel()
             self._opt.state[parameter] = {
                 name: kept[start:end].view_as(value).clone() if isinstance(kept, Tensor) else kept
-                for name, kept in self._state.items()
+                for name, kept in self.state.items()
             }
 
 

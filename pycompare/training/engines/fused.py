@@ -12,7 +12,6 @@ from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import FlatParameters
 from pycompare.training.losses import Loss, aten
 from pycompare.training.optim import LibTorchOptimizer
-from pycompare.training.torch_private import foreach_copy_
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 
@@ -25,13 +24,14 @@ class Fused:
     """
 
     draws = False
+    name = "fused"
 
     @torch.inference_mode()
     def __init__(self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> None:
         self._network = network
-        self._parameters: list[Tensor] = list(network.parameters())
-        self._flat = FlatParameters(self._parameters, opt)
-        tensors = iter(zip(self._flat.values, self._flat.grads, strict=True))
+        parameters: list[Tensor] = list(network.parameters())
+        self.flat = FlatParameters(parameters, opt)
+        tensors = iter(zip(self.flat.values, self.flat.grads, strict=True))
         layers: list[_Linear | _Activation] = []
         for module in chain(network):
             if isinstance(module, nn.Linear):
@@ -41,7 +41,7 @@ class Fused:
         first = next(layer for layer in layers if isinstance(layer, _Linear))
         self._forwards = [layer.forward for layer in layers]
         self._backwards = [layer.backward for layer in layers[: layers.index(first) : -1]] + [first.end]
-        like, width = self._parameters[0], linear_layers(network)[-1].out_features
+        like, width = parameters[0], linear_layers(network)[-1].out_features
         self._train, self._valid = (_Set(batches, loss, width, like.dtype) for batches in (train, valid))
 
     def train(self, on_step: Callable[[Tensor], object] | None = None) -> Tensor:
@@ -49,7 +49,7 @@ class Fused:
         with torch.inference_mode():
             values = [self._step(i, on_step) for i in range(len(self._train.batches))]
             losses = self._train.means(values)
-        self._copy_to_network()
+        self.flat.publish()
         return losses
 
     @torch.inference_mode()
@@ -70,27 +70,9 @@ class Fused:
         for backward in self._backwards:
             grad = backward(grad)
         if on_step:
-            self._show(self._train.mean(i, value), on_step)
-        self._flat.step()
+            self.flat.show(self._network, self._train.mean(i, value), on_step)
+        self.flat.step()
         return value
-
-    def _show(self, loss: Tensor, on_step: Callable[[Tensor], object]) -> None:
-        """Call `on_step` with all where PyTorch keeps it, and take back parameters and gradients as it leaves them."""
-        with torch.inference_mode(False):
-            self._network.train()
-            self._copy_to_network()
-            self._flat.publish_state()
-            on_step(loss)
-        grads = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        if len(grads) < len(self._parameters):
-            raise ValueError("`on_step` must leave all gradients with engine 'fused'; one is gone. Use 'autograd'.")
-        foreach_copy_(self._flat.values + self._flat.grads, self._parameters + grads)
-
-    @torch.no_grad()
-    def _copy_to_network(self) -> None:
-        foreach_copy_(self._parameters, self._flat.values)
-        for parameter, grad in zip(self._parameters, self._flat.grads, strict=True):
-            parameter.grad = torch.empty_like(grad).copy_(grad)
 
 
 class _Set:

@@ -1,0 +1,23 @@
+"""The tables and numbers by which a training tells the kernel what to compute."""
+
+from __future__ import annotations
+
+# What a call of the kernel does with each batch: only its loss, its gradients, a step from these, or both.
+VALIDATE, GRADIENTS, STEP, TRAIN = 0, 1, 2, 3
+# Columns of the table of operations; offsets count numbers, -1 stands for the batch's inputs, or for no bias.
+OP_KIND, OP_WIDTH, OP_INPUT, OP_OUTPUT, OP_WEIGHT, OP_BIAS, OP_LINEAR = range(7)
+OP_COLUMNS = 7
+LINEAR, RELU, TANH, SIGMOID, LEAKY_RELU, GELU, GELU_TANH = range(7)
+# Columns of the table of batches: addresses of inputs and targets, rows, and where the table of products starts.
+BATCH_INPUTS, BATCH_TARGETS, BATCH_ROWS, BATCH_PRODUCTS = range(4)
+BATCH_COLUMNS = 4
+# The three products of a layer, each a row of the table of products, where the batch's row and the layer's place among
+# the linear ones say where they start. Its columns: six numbers for BLAS as int32, in three, and flags: bits 0 and 1
+# transpose the operands, bit 2 exchanges them.
+FORWARD, WEIGHT_GRADIENT, INPUT_GRADIENT = range(3)
+PRODUCT_FLAGS, PRODUCT_COLUMNS = 3, 4
+EXCHANGED = 4
+MSE, L1, HUBER, BCE, CLASSES, PROBABILITIES = range(6)
+ADAM, ADAMW, RMSPROP, SGD = range(4)
+# The optimizer's settings.
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, SECOND, EPSILON, VARIANT, SIGN = range(7)

@@ -1,0 +1,166 @@
+"""Forward, backward and step of a run of batches; conventions as in `sums`.
+
+One kernel serves every chain of linear layers and activations: the layers are rows of a table (see `codes`), so another
+network needs no other compilation; float32 and float64 are two.
+"""
+
+from __future__ import annotations
+
+from numba import intp, types
+
+from pycompare.training.engines.compiled import torch_calls
+from pycompare.training.engines.compiled.activations import activate, differentiate
+from pycompare.training.engines.compiled.codes import (
+    BATCH_COLUMNS,
+    BATCH_INPUTS,
+    BATCH_PRODUCTS,
+    BATCH_ROWS,
+    BATCH_TARGETS,
+    EXCHANGED,
+    FORWARD,
+    GRADIENTS,
+    INPUT_GRADIENT,
+    LINEAR,
+    OP_BIAS,
+    OP_COLUMNS,
+    OP_INPUT,
+    OP_KIND,
+    OP_LINEAR,
+    OP_OUTPUT,
+    OP_WEIGHT,
+    OP_WIDTH,
+    PRODUCT_COLUMNS,
+    PRODUCT_FLAGS,
+    STEP,
+    WEIGHT_GRADIENT,
+)
+from pycompare.training.engines.compiled.losses import batch_gradient, batch_loss
+from pycompare.training.engines.compiled.steps import update
+from pycompare.training.engines.compiled.sums import copy, sum_columns
+from pycompare.training.engines.compiled.torch_calls import at, inlined, keep_apart, pointer
+
+
+@inlined
+def _product(products, which, first, second, add, target):
+    """One call of BLAS, as ATen decides on it: `products` are the layer's three."""
+    product = at(products, which * PRODUCT_COLUMNS)
+    a, b = (second, first) if product[PRODUCT_FLAGS] & EXCHANGED else (first, second)
+    torch_calls.gemm(product, product[PRODUCT_FLAGS] & 3, a, b, add, target)
+
+
+@inlined
+def _layer_products(products, op, batch):
+    return at(products, (batch[BATCH_PRODUCTS] + op[OP_LINEAR]) * 3 * PRODUCT_COLUMNS)
+
+
+@inlined
+def _input(op, batch, buffer):
+    """What an operation sees: the batch, or what another has left in the buffer."""
+    return pointer(batch[BATCH_INPUTS], buffer) if op[OP_INPUT] < 0 else at(buffer, op[OP_INPUT])
+
+
+@inlined
+def _forward(ops, n_ops, slopes, products, batch, values, buffer):
+    """The outputs of all operations into `buffer`; the last one's."""
+    keep_apart()
+    rows, y = batch[BATCH_ROWS], buffer
+    for i in range(n_ops):
+        op = at(ops, i * OP_COLUMNS)
+        x, y, width, bias = _input(op, batch, buffer), at(buffer, op[OP_OUTPUT]), op[OP_WIDTH], op[OP_BIAS]
+        if op[OP_KIND] != LINEAR:
+            activate(op[OP_KIND], slopes[i], y, x, rows * width)
+            continue
+        if bias >= 0:
+            for row in range(rows):
+                copy(at(y, row * width), at(values, bias), width)
+        weight = at(values, op[OP_WEIGHT])
+        _product(_layer_products(products, op, batch), intp(FORWARD), x, weight, int(bias >= 0), y)
+    return y
+
+
+@inlined
+def _backward(ops, n_ops, slopes, products, batch, values, grads, buffer, grad, other, work):
+    """The parameters' gradients, from that of the outputs in `grad`, which is overwritten, as is `other`."""
+    keep_apart()
+    rows = batch[BATCH_ROWS]
+    for i in range(n_ops - 1, -1, -1):
+        op = at(ops, i * OP_COLUMNS)
+        x, weight, width = _input(op, batch, buffer), op[OP_WEIGHT], op[OP_WIDTH]
+        if op[OP_KIND] != LINEAR:
+            differentiate(op[OP_KIND], slopes[i], other, grad, x, at(buffer, op[OP_OUTPUT]), rows * width, work)
+            grad, other = other, grad
+            continue
+        layer = _layer_products(products, op, batch)
+        _product(layer, intp(WEIGHT_GRADIENT), grad, x, intp(0), at(grads, weight))
+        if op[OP_BIAS] >= 0:
+            sum_columns(at(grads, op[OP_BIAS]), grad, rows, width, work)
+        if i > 0:
+            _product(layer, intp(INPUT_GRADIENT), grad, at(values, weight), intp(0), other)
+            grad, other = other, grad
+
+
+def epoch(
+    mode,
+    start,
+    stop,
+    n_ops,
+    size,
+    loss,
+    optimizer,
+    ops,
+    products,
+    batches,
+    counters,
+    slopes,
+    settings,
+    scales,
+    divisors,
+    values,
+    grads,
+    moments,
+    buffer,
+    grad,
+    other,
+    work,
+    losses,
+):
+    """Of each of the batches start, ..., stop - 1 the loss, gradients and a step, as `mode` says.
+
+    One function for training and validation: what they share would else be compiled and loaded twice.
+
+    Arguments:
+        mode: `codes.VALIDATE`, `GRADIENTS`, `STEP` or `TRAIN`.
+        n_ops, size: rows of `ops`, and numbers in each flat buffer.
+        loss, optimizer: their codes.
+        ops, products, batches, settings: tables, see `codes`; `slopes` is one a row of `ops`.
+        counters: see `steps.update`.
+        scales, divisors: of each batch's gradient and loss.
+        values, grads, moments: flat buffers of parameters, of gradients and three of running averages.
+        buffer, grad, other, work: room for outputs, two gradients, and work.
+        losses: filled.
+    """
+    width = at(ops, (n_ops - 1) * OP_COLUMNS)[OP_WIDTH]
+    for i in range(start, stop):
+        if mode != STEP:
+            batch = at(batches, i * BATCH_COLUMNS)
+            rows = batch[BATCH_ROWS]
+            y, classes = pointer(batch[BATCH_TARGETS], values), pointer(batch[BATCH_TARGETS], batches)
+            out = _forward(ops, n_ops, slopes, products, batch, values, buffer)
+            losses[i] = batch_loss(loss, out, y, classes, rows, width, work) / divisors[i]
+            if mode & GRADIENTS:
+                batch_gradient(loss, grad, out, y, classes, rows, width, scales[i], work)
+                _backward(ops, n_ops, slopes, products, batch, values, grads, buffer, grad, other, work)
+        if mode & STEP:
+            update(optimizer, values, grads, moments, size, counters, settings, work)
+
+
+# The kinds of the arguments: whole numbers, and pointers to whole numbers, doubles, and the parameters' numbers.
+_COUNTS, _TABLES, _DOUBLES, _NUMBERS = 7, 4, 2, 10
+N_ARGUMENTS = _COUNTS + _TABLES + _DOUBLES + _NUMBERS
+
+
+def signature(number):
+    """Of `epoch`, as a C function, for numbers of the type `number` of numba."""
+    pointers = [(types.int64, _TABLES), (types.float64, _DOUBLES), (number, _NUMBERS)]
+    arguments = [types.CPointer(kind) for kind, count in pointers for _ in range(count)]
+    return types.void(*[types.int64] * _COUNTS, *arguments)

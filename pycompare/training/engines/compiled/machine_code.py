@@ -1,0 +1,141 @@
+"""The compiled kernel as a C function: from a file where it was compiled before, so that numba need not be imported.
+
+Compiling takes 15 s of processor time, importing numba alone 0.3 s; loading a file of machine code by llvmlite 0.05 s.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pycompare.files import write_whole
+from pycompare.training.engines.compiled.torch_symbols import publish
+
+# Numba's handling of errors names these; the kernel raises none, so they are never called.
+_NEVER_CALLED = (
+    "NRT_Free",
+    "numba_do_raise",
+    "numba_gil_ensure",
+    "numba_gil_release",
+    "numba_runtime_build_excinfo_struct",
+    "numba_unpickle",
+)
+_one_at_a_time = threading.Lock()
+_loaded: dict[torch.dtype, Any] = {}
+
+
+def kernel(dtype: torch.dtype) -> Any:
+    """`epoch.epoch` for numbers of `dtype`, to be called with whole numbers and addresses; it holds no GIL.
+
+    Where it is neither loaded nor on disk it is compiled, which takes 15 s.
+    """
+    with _one_at_a_time:
+        if dtype not in _loaded:
+            _loaded[dtype] = _load(*(_stored(dtype) or _compiled(dtype)))
+        return _loaded[dtype]
+
+
+def is_loaded(dtype: torch.dtype) -> bool:
+    """Whether `kernel` returns at once."""
+    return dtype in _loaded
+
+
+def is_stored(dtype: torch.dtype) -> bool:
+    """Whether `kernel` need not compile; without importing llvmlite where there is nothing."""
+    return any(_folder().glob(f"{_stem(dtype)}-*.o")) and _stored(dtype) is not None
+
+
+def _stored(dtype: torch.dtype) -> tuple[str, bytes] | None:
+    """The function's name and machine code, from a file that is whole."""
+    try:
+        digest, _, content = _path(dtype).read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        return None
+    name, _, code = content.partition(b"\n")
+    return name.decode(), code
+
+
+def _compiled(dtype: torch.dtype) -> tuple[str, bytes]:
+    """The function's name and machine code, kept on disk where that can be written."""
+    import numba
+
+    from pycompare.training.engines.compiled import epoch
+
+    publish()
+    function = numba.cfunc(epoch.signature(getattr(numba.types, _name(dtype))), error_model="numpy")(epoch.epoch)
+    name, code = function.native_name, function._library._get_compiled_object()
+    _store(_path(dtype), name.encode() + b"\n" + code)
+    return name, code
+
+
+def _store(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    except OSError:
+        return  # the next process compiles again
+
+
+def _path(dtype: torch.dtype) -> Path:
+    return _folder() / f"{_stem(dtype)}-{_key()}.o"
+
+
+def _stem(dtype: torch.dtype) -> str:
+    return f"epoch-{_name(dtype)}"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _folder() -> Path:
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pycompare"
+    return Path(os.environ.get("PYCOMPARE_CACHE") or default)
+
+
+@cache
+def _key() -> str:
+    """What machine code depends on: the sources, the compiler, and the processor that it was made for."""
+    from importlib.metadata import version
+
+    from llvmlite import binding
+
+    parts = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    parts += [version("numba"), version("llvmlite"), sys.version]
+    parts += [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _load(name: str, code: bytes) -> Any:
+    from llvmlite import binding
+
+    publish()
+    engine = _engine()
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    # As many arguments as `epoch` has; that module imports numba.
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 23)(engine.get_function_address(name))
+
+
+@cache
+def _engine() -> Any:
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    abort = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
+    for name in _NEVER_CALLED:
+        if not binding.address_of_symbol(name):
+            binding.add_symbol(name, abort)
+    machine = binding.Target.from_default_triple().create_target_machine(jit=True)
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)

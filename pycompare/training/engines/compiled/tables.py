@@ -1,0 +1,161 @@
+"""A network and its batches as the kernel takes them: tables of numbers and addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pycompare.training.engines.compiled import codes
+from pycompare.training.engines.compiled.products import Matrix, chain_products
+from pycompare.training.engines.covers import chain, linear_layers
+from pycompare.training.engines.flat import ALIGNMENT
+from pycompare.training.losses import Loss
+
+Batches = Sequence[tuple[Tensor, Tensor]]
+_LOSSES = {"mse": codes.MSE, "l1": codes.L1, "huber": codes.HUBER, "smooth_l1": codes.HUBER, "bce": codes.BCE}
+_MODULES = {
+    nn.Linear: codes.LINEAR,
+    nn.ReLU: codes.RELU,
+    nn.Tanh: codes.TANH,
+    nn.Sigmoid: codes.SIGMOID,
+    nn.LeakyReLU: codes.LEAKY_RELU,
+}
+
+
+class LayerTable:
+    """The operations of a network from the first linear layer on; what comes before sees nothing but the inputs.
+
+    Attributes:
+        operations: one row a module, see `codes.OP_KIND` and the names beside it.
+        slopes: of leaky ReLUs, one a module.
+        width: of the outputs.
+    """
+
+    def __init__(self, network: nn.Module, rows: int) -> None:
+        modules = [module for module in chain(network) if type(module) is not nn.Identity]
+        self.linear = linear_layers(network)
+        first = modules.index(self.linear[0])
+        self._before, self._modules, self._rows = modules[:first], modules[first:], rows
+        self._dtype, self.width = self.linear[0].weight.dtype, self.linear[-1].out_features
+        self.slopes = np.array([float(getattr(module, "negative_slope", 0)) for module in self._modules])
+        self.operations = self._operations()
+        self._shapes: dict[Matrix, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    @torch.inference_mode()
+    def first_inputs(self, batches: Batches) -> list[Tensor]:
+        """What the first linear layer sees of each batch, in a layout that BLAS takes."""
+        return [self._first_inputs(x) for x, _ in batches]
+
+    def _first_inputs(self, x: Tensor) -> Tensor:
+        for module in self._before:
+            x = module(x)
+        return x if Matrix.of(x).is_leading() else x.contiguous()
+
+    def products_place(self, x: Tensor) -> int:
+        """Where `products` has the first layer's for inputs of this shape, counted in layers."""
+        return self._shapes.setdefault(Matrix.of(x), len(self._shapes)) * len(self.linear)
+
+    def products(self) -> NDArray[Any]:
+        """The table of products, for all shapes of inputs asked for so far."""
+        return np.array([chain_products(x, self.linear) for x in self._shapes], dtype=np.int32)
+
+    def memory(self) -> list[Tensor]:
+        """Room for outputs, two gradients and work; aligned as all of PyTorch's tensors."""
+        widest = max(max(layer.in_features, layer.out_features) for layer in self.linear)
+        one, outputs = self._rows * widest, sum(self._padded(self._rows * width) for width in self._widths())
+        gelu = 2 * one if any(isinstance(module, nn.GELU) for module in self._modules) else 0
+        # Losses take three outputs, GELU's derivative two layers, sums 16 rows and four vectors of four, steps two
+        # chunks.
+        work = max(3 * self._rows * self.width, gelu) + 32 * widest + 4096
+        return [torch.zeros(size, dtype=self._dtype, device="cpu") for size in (outputs, one, one, work)]
+
+    def _operations(self) -> NDArray[Any]:
+        table, places = [], iter(self._parameter_places())
+        previous, output, linear = -1, 0, -1
+        for module, width in zip(self._modules, self._widths(), strict=True):
+            is_linear = isinstance(module, nn.Linear)
+            linear += is_linear
+            weight, bias = next(places) if is_linear else (-1, -1)
+            table.append([_module_code(module), width, previous, output, weight, bias, linear])
+            previous, output = output, output + self._padded(self._rows * width)
+        return np.array(table, dtype=np.int64)
+
+    def _widths(self) -> list[int]:
+        """The width of each operation's outputs."""
+        widths: list[int] = []
+        for module in self._modules:
+            widths.append(module.out_features if isinstance(module, nn.Linear) else widths[-1])
+        return widths
+
+    def _parameter_places(self) -> list[tuple[int, int]]:
+        """Where weight and bias of each layer start in the flat buffer; -1 for no bias."""
+        place, places = 0, []
+        for layer in self.linear:
+            bias = place + self._padded(layer.weight.numel())
+            places.append((place, -1 if layer.bias is None else bias))
+            place = bias + (0 if layer.bias is None else self._padded(layer.out_features))
+        return places
+
+    def _padded(self, n: int) -> int:
+        aligned = ALIGNMENT // self._dtype.itemsize
+        return -(-n // aligned) * aligned
+
+
+class BatchTable:
+    """Batches as the kernel takes them, with what is the same for all epochs.
+
+    Attributes:
+        sizes: how many numbers each batch's loss is the mean of.
+        table: one row a batch, see `codes.BATCH_INPUTS` and the names beside it.
+        scales, divisors: of each batch's gradient and of its loss.
+        loss: its code.
+    """
+
+    def __init__(self, batches: Batches, loss: Loss, layers: LayerTable) -> None:
+        dtype = layers.linear[0].weight.dtype
+        self.sizes = [y.numel() for _, y in batches]
+        # Kept, since the table has their addresses only.
+        self._inputs = layers.first_inputs(batches)
+        self._targets = [loss.cast(y, layers.width, dtype) for _, y in batches]
+        self.table = np.array(
+            [
+                (x.data_ptr(), y.data_ptr(), len(x), layers.products_place(x))
+                for x, y in zip(self._inputs, self._targets, strict=True)
+            ],
+            dtype=np.int64,
+        )
+        self.loss = _loss_code(loss, self._targets[0])
+        self.number = np.dtype(str(dtype).removeprefix("torch."))
+        rows = [len(x) for x, _ in batches]
+        scales = {pair: _scale(loss, *pair, dtype) for pair in set(zip(self.sizes, rows, strict=True))}
+        self.scales = np.array([scales[pair] for pair in zip(self.sizes, rows, strict=True)], dtype=self.number)
+        self.divisors = np.array([1] * len(rows) if loss.of_classes else self.sizes, dtype=self.number)
+
+
+def _module_code(module: nn.Module) -> int:
+    if isinstance(module, nn.GELU):
+        return codes.GELU_TANH if module.approximate == "tanh" else codes.GELU
+    return _MODULES[type(module)]
+
+
+def _loss_code(loss: Loss, targets: Tensor) -> int:
+    if loss.of_classes:
+        return codes.PROBABILITIES if targets.is_floating_point() else codes.CLASSES
+    return _LOSSES[str(loss.given)]
+
+
+def _scale(loss: Loss, size: int, rows: int, dtype: torch.dtype) -> float:
+    """The factor (for "bce" the divisor) of the gradient of a batch of `size` numbers, rounded as `Fused` rounds it."""
+    if loss.given == "bce":
+        return float(size)
+    if loss.given in ("mse", "huber", "smooth_l1"):
+        return torch.tensor((2 if loss.given == "mse" else 1) / size, dtype=dtype).item()
+    return (torch.ones((), dtype=dtype) / (size if loss.given == "l1" else rows)).item()
