@@ -10,11 +10,12 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from pycompare.training.engines.compiled.torch_symbols import NAMES, PREFIX
 
+types: Any = numba.types
 # VML_HA | VML_FTZDAZ_OFF | VML_ERRMODE_IGNORE of mkl_vml_defines.h, as ATen/cpu/vml.h passes them.
 _VML_MODE = 0x140102
 _ADDRESS, _INT = ir.IntType(64), ir.IntType(32)
