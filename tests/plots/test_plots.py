@@ -63,7 +63,7 @@ def test_the_legend_keeps_the_order_and_names_divergence() -> None:
 
 def test_the_comparison_is_drawn_as_in_r() -> None:
     plot = plot_comparison(_curves(a=[1.0, 2.0], b=[30.0, 3.0]))
-    assert (plot.labels.x, plot.labels.y) == ("Epoch", "Validation loss (mean of batches)")
+    assert (plot.labels.x, plot.labels.y) == ("Epoch", "Validation loss")
     assert (plot.mapping["x"], plot.mapping["y"], plot.mapping["color"]) == ("epoch", "valid_loss", "config")
     assert tuple(plot.scales.get_scales("y").limits) == loss_limits(pd.Series([1.0, 2.0, 30.0, 3.0]))
     plot.draw()

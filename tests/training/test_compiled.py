@@ -168,7 +168,7 @@ FALLBACKS: dict[str, tuple[str, Any, nn.Module, str, str]] = {
         _no_numba,
         nn.ReLU(),
         "mse",
-        r"without numba, .*'pycompare-rtorch\[fast\]'",
+        r"without numba, .*'.\[fast\]'",
     ),
     "system": ("platform.machine", lambda: "aarch64", nn.ReLU(), "mse", "other systems than Linux on x86-64"),
     "no MKL": ("torch.backends.mkl.is_available", lambda: False, nn.ReLU(), "mse", "a PyTorch without MKL"),

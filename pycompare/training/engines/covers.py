@@ -55,7 +55,7 @@ def obstacles_to_compiled(network: nn.Module, loss: Loss) -> Iterator[str]:
         yield "other systems than Linux on x86-64, whose calling conventions it knows"
         return
     if importlib.util.find_spec("numba") is None:
-        yield "an installation without numba, which pip install 'pycompare-rtorch[fast]' brings"
+        yield "an installation without numba, which pip install -c constraints.txt '.[fast]' brings in a checkout"
     capability = torch.backends.cpu.get_cpu_capability()
     if not torch.backends.mkl.is_available() or capability not in ("AVX2", "AVX512"):
         yield "a PyTorch without MKL, or a processor without AVX2"
