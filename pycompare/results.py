@@ -71,12 +71,12 @@ class Result(ABC):
         Raises:
             TypeError, ValueError: `formats` is something else, or nothing can be written there.
         """
-        from pycompare.files import save_files
+        from pycompare.files import expanded, save_files
 
         kinds = _checked_formats(formats)
         csv = self.data.to_csv(index=False).encode()  # the shortest digits that give back the bits
         settings = {"layout": _LAYOUT, "versions": _versions()} | self._settings()
-        kept = _sections(Path(folder)) | {self._name: _plain(settings)}
+        kept = _sections(expanded(folder)) | {self._name: _plain(settings)}
         written = json.dumps(kept, indent=2, ensure_ascii=False).encode()
         data, told = save_files(folder, {f"{self._name}.csv": csv, _SETTINGS: written})
         return [data, *save_files(folder, {f"{self._name}.{kind}": self._drawn(kind) for kind in kinds}), told]
@@ -124,7 +124,9 @@ def read_saved(folder: str | PathLike[str], name: str) -> tuple[pd.DataFrame, di
         FileNotFoundError: one of its files is not there.
         ValueError: they are another program's, or a newer pycompare's.
     """
-    place = Path(folder)
+    from pycompare.files import expanded
+
+    place = expanded(folder)
     for file in (f"{name}.csv", _SETTINGS):
         if not (place / file).is_file():
             raise FileNotFoundError(f"`folder` must hold {file}; got {str(place)!r}, where it is not. Check the path.")

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from plotnine import ggplot
 
-from pycompare import compare_configs, optimize_rosenbrock, torch_manual_seed
+from pycompare import Comparison, compare_configs, optimize_rosenbrock, torch_manual_seed
 from pycompare.labs.landscape import compare_descents, compare_paths, descend, plane
 from pycompare.parity import compare_trajectories
 from pycompare.results import PathsResult, Result
@@ -170,3 +170,14 @@ def test_films_have_one_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert isinstance(result, PathsResult)
         result.animate(tmp_path / "film.gif")
     assert speeds == [None, None]
+
+
+def test_a_tilde_is_the_home_folder_for_saving_and_for_reading_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("comparison", "parity"):
+        RESULTS[name]().save("~/both", formats=())
+    assert {"comparison", "parity"} <= set(json.loads((tmp_path / "both" / "settings.json").read_text()))
+    saved = Comparison.load("~/both")
+    pd.testing.assert_frame_equal(saved.data, RESULTS["comparison"]().data, check_exact=True)

@@ -102,11 +102,9 @@ class Comparison(Result):
 
     def _settings(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in _SAVED}
-        made_with = {name: value for name, value in self.made_with.items() if name != "versions"}
-        versions = {
-            name: self.made_with[name] for name in ("versions",) if name in self.made_with
-        }  # of what was loaded
-        return told | {"made_with": made_with} | versions
+        made_with = dict(self.made_with)
+        loaded = {"versions": made_with.pop("versions")} if "versions" in made_with else {}
+        return told | {"made_with": made_with} | loaded
 
     def _title(self) -> str:
         fixed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pandas as pd
@@ -206,7 +206,7 @@ class _Sweep:
     def made_with(self, runs: list[_Run]) -> dict[str, Any]:
         """What else the bits may depend on, and what was trained on what."""
         engines, why = (", ".join(sorted(set(told))) for told in zip(*((r.engine, r.why) for r in runs), strict=True))
-        made = {"engine": engines, "why": why, "threads": self.options.threads, "kernels": mkl_kernels()}
+        made = {"engine": engines, "why": why, "threads": self.options.threads, "kernels": _kernels()}
         return made | {"data": repr(self.split), "network": repr(self.make_network)}
 
 
@@ -335,4 +335,5 @@ _CHECKS: dict[str, Check] = {
     "beta1": partial(number, at_least=0, below=1),
     "beta2": partial(number, at_least=0, below=1),
 }
+_kernels = cache(mkl_kernels)  # MKL chooses once in a process
 _OPTIMIZER_NAMES = {"beta1": "betas", "beta2": "betas"}
