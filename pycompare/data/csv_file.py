@@ -12,12 +12,13 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from pycompare.files import expanded
 
 Source = str | PathLike[str] | IO[str] | IO[bytes]
 Doubles = NDArray[np.float64]
@@ -67,7 +68,7 @@ def _content(source: Any) -> tuple[str, str | bytes]:
         raise TypeError(
             f"`data` must be a path, '-' or an open file; got {source!r}. Use Split.from_arrays for arrays."
         )
-    path = Path(source).expanduser()
+    path = expanded(source)
     if not path.exists() or path.is_dir():
         what = "is a folder" if path.is_dir() else "is not there"
         raise FileNotFoundError(f"`data` must name a CSV file; got {str(source)!r}, which {what}. Check the path.")

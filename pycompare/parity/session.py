@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from pycompare.checks import number
+from pycompare.files import expanded
 from pycompare.parity.convert import Node, from_node, plain_text, to_node
 
 Backend = Literal["auto", "torch", "basetorch"]
@@ -180,7 +181,7 @@ class RSession:
 
     def source(self, path: str | os.PathLike[str], *, timeout: float | None = None) -> None:
         """Run an R file (UTF-8) in the global environment. Raises as `eval` does, or FileNotFoundError."""
-        file = Path(path).expanduser().resolve()
+        file = expanded(path).resolve()
         if not file.is_file():
             raise FileNotFoundError(f"`path` must be an R file; got {os.fspath(path)!r}, which is none. Check it.")
         code = '{source(path, keep.source = FALSE, encoding = "UTF-8"); NULL}'

@@ -194,3 +194,8 @@ def test_files_that_cannot_be_read(name: str, content: bytes, message: str, tmp_
 def test_wrong_arguments(source: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Split.from_csv(source, **options)
+
+
+def test_a_home_that_is_not_there_is_a_file_that_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError, match=r"`data` must name a CSV file; got '~nobody-has-this-name/a\.csv'"):
+        Split.from_csv("~nobody-has-this-name/a.csv")
