@@ -1,3 +1,4 @@
+from .data.digits import digits_data as digits_data
 from .data.mlbench import friedman1 as friedman1
 from .data.mlbench import friedman2 as friedman2
 from .data.mlbench import friedman3 as friedman3
