@@ -288,12 +288,13 @@ def _network_factory(network: Callable[[], nn.Module] | None, split: Split, loss
     if network is not None:
         return network
     x, y = split.train.tensors
-    if x.ndim != 2 or y.ndim != 2:
+    of_indices = loss.of_classes and y[0].numel() == 1
+    if x.ndim != 2 or (y.ndim != 2 and not of_indices):
         raise ValueError(
             f"`network` must be given for rows of shape {tuple(x.shape[1:])}, targets {tuple(y.shape[1:])}: the default"
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
-    width = _classes(torch.cat([y, split.valid.tensors[1]])) if loss.of_classes and y.shape[1] == 1 else y.shape[1]
+    width = _classes(torch.cat([y, split.valid.tensors[1]])) if of_indices else y.shape[1]
     return partial(MLP, x.shape[1], out_features=width)
 
 

@@ -143,7 +143,7 @@ def simplex(
 
 def _cloud(n: int, d: int, mean: float, sd: float, rng: RRandom) -> Doubles:
     """`n` points in `d` dimensions, drawn one dimension after the other."""
-    return rng.rnorm(n * d, mean, sd).reshape(d, n).T
+    return np.ascontiguousarray(rng.rnorm(n * d, mean, sd).reshape(d, n).T)
 
 
 def _around(corners: Doubles, size: int, sd: float, rng: RRandom) -> Classification:
