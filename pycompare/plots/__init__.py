@@ -5,6 +5,7 @@ from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparis
 from pycompare.plots.image import image, png, retina
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
+from pycompare.plots.points import plot_points
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "plot_fit",
     "plot_parity",
     "plot_paths",
+    "plot_points",
     "plot_trajectory",
     "png",
     "retina",
