@@ -6,6 +6,7 @@ from pycompare.plots.image import image, png, retina
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
 from pycompare.plots.points import plot_points
+from pycompare.plots.seeds import plot_over_seeds, plot_paired
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "plot_comparison",
     "plot_final",
     "plot_fit",
+    "plot_over_seeds",
+    "plot_paired",
     "plot_parity",
     "plot_paths",
     "plot_points",

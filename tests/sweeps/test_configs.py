@@ -253,7 +253,7 @@ def _no_run(*_: Any, **__: Any) -> None:
 def test_bad_input_is_one_clear_error_before_any_training(
     arguments: dict[str, Any], error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycompare.sweeps.configs.begin_training", _no_run)
+    monkeypatch.setattr("pycompare.sweeps.runs.begin_training", _no_run)
     with pytest.raises(error, match=message):
         compare_configs(**arguments)
 
@@ -293,7 +293,7 @@ def test_an_interrupted_comparison_leaves_no_random_state_behind(monkeypatch: py
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pycompare.sweeps.configs.begin_training", interrupt)
+    monkeypatch.setattr("pycompare.sweeps.runs.begin_training", interrupt)
     before = torch.get_rng_state()
     with pytest.raises(KeyboardInterrupt) as caught:
         _compare(lr=[0.1])
