@@ -1,4 +1,5 @@
 from .data.classification import classification_data as classification_data
+from .data.digits import digits_data as digits_data
 from .data.mlbench import friedman1 as friedman1
 from .data.mlbench import friedman2 as friedman2
 from .data.mlbench import friedman3 as friedman3

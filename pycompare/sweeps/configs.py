@@ -23,8 +23,9 @@ from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.vary import Check, Numbers, named, vary
 from pycompare.threads import torch_threads
+from pycompare.training.batches import BatchedData, KeptHere, batched
 from pycompare.training.kernels import mkl_kernels
-from pycompare.training.loop import begin_training, giving_back
+from pycompare.training.loop import Training, begin_training, giving_back
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
@@ -145,6 +146,7 @@ class _Sweep:
     device: torch.device
     dtype: torch.dtype
     keep_networks: bool = False
+    kept: KeptHere = field(default_factory=KeptHere)
 
     def run(
         self,
@@ -159,25 +161,43 @@ class _Sweep:
 
         The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
         """
-        arguments = _optimizer_arguments(self.options.optimizer, settings)
-        options = replace(self.options, batch_size=int(settings["batch_size"]), arguments=arguments)
         run = run or _Run()
-        with torch_threads(options.threads), ExitStack() as scope:
+        with torch_threads(self.options.threads), ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
-            network = self.make_network().to(self.device, self.dtype)
-            if watch:
-                watch(0, network)
-            training = begin_training(network, self.split.train, self.split.valid, options)
+            training = self.begin(settings)
             run.engine, run.why = training.engine.name, training.why
-            if not (training.engine.draws or watch):
+            if watch:
+                watch(0, training.network)
+            elif not training.engine.draws:
                 scope.close()
             for row in training.epochs():
                 run.rows.append(row)
                 tick()
                 if watch:
-                    watch(len(run.rows), network)
-        run.network = network.eval() if self.keep_networks else None
+                    watch(len(run.rows), training.network)
+        run.network = training.network.eval() if self.keep_networks else None
         return run
+
+    def begin(self, settings: dict[str, float]) -> Training:
+        """Make a network from torch's generator as it is, and what trains it with `settings`."""
+        arguments = _optimizer_arguments(self.options.optimizer, settings)
+        options = replace(self.options, batch_size=int(settings["batch_size"]), arguments=arguments)
+        network = self.make_network().to(self.device, self.dtype)
+        return begin_training(network, *self._sets(options.batch_size), options)
+
+    def threads(self, settings: dict[str, float]) -> int | None:
+        """How many torch threads a run takes, where it lets other threads of Python go on; else None."""
+        with torch_manual_seed(self.seed, self.device):
+            return self.options.threads if self.begin(settings).engine.releases_gil else None
+
+    def _sets(self, batch_size: int) -> tuple[BatchedData, BatchedData]:
+        """The training and the validation set in batches, made once for all runs."""
+        if batch_size not in self.kept:
+            like = torch.empty(0, device=self.device, dtype=self.dtype)
+            train, valid = (("ds_train", self.split.train), ("ds_valid", self.split.valid))
+            self.kept[batch_size] = batched(*train, like, batch_size), batched(*valid, like, batch_size)
+        sets: tuple[BatchedData, BatchedData] = self.kept[batch_size]
+        return sets
 
     def check_network(self) -> None:
         """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
@@ -228,7 +248,7 @@ def _run_all(
             bar.update(sweep.options.epochs)
 
         bar.set_description(f"{len(settings)} runs side by side")
-        run_in_parallel(sweep.run, settings, labels, n_jobs, keep)
+        run_in_parallel(sweep.run, settings, labels, n_jobs, keep, threads=sweep.threads(settings[0]))
         return
     for i, (setting, label) in enumerate(zip(settings, labels, strict=True)):
         bar.set_description(f"run {i + 1}/{len(settings)}, {label}")
@@ -288,13 +308,13 @@ def _network_factory(network: Callable[[], nn.Module] | None, split: Split, loss
     if network is not None:
         return network
     x, y = split.train.tensors
-    of_indices = loss.of_classes and y[0].numel() == 1
-    if x.ndim != 2 or (y.ndim != 2 and not of_indices):
+    of_classes = loss.of_classes and y.numel() == len(y)
+    if x.ndim != 2 or not (of_classes or y.ndim == 2):
         raise ValueError(
             f"`network` must be given for rows of shape {tuple(x.shape[1:])}, targets {tuple(y.shape[1:])}: the default"
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
-    width = _classes(torch.cat([y, split.valid.tensors[1]])) if of_indices else y.shape[1]
+    width = _classes(torch.cat([y, split.valid.tensors[1]])) if of_classes else y.shape[1]
     return partial(MLP, x.shape[1], out_features=width)
 
 
