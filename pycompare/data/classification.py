@@ -40,23 +40,12 @@ def circles(n: int, cl: int = 2, sd: float = 0.1, *, rng: RRandom | int) -> Clas
     return Classification(np.column_stack([radius * each(math.cos, angle), radius * each(math.sin, angle)]), classes)
 
 
-SETS: Mapping[str, Callable[..., Classification]] = {
-    "cassini": mlbench.cassini,
-    "circle": mlbench.circle,
-    "circles": circles,
-    "cuboids": mlbench.cuboids,
-    "hypercube": mlbench.hypercube,
-    "normals_2d": mlbench.normals_2d,
-    "ringnorm": mlbench.ringnorm,
-    "shapes": mlbench.shapes,
-    "simplex": mlbench.simplex,
-    "smiley": mlbench.smiley,
-    "spirals": mlbench.spirals,
-    "threenorm": mlbench.threenorm,
-    "twonorm": mlbench.twonorm,
-    "waveform": mlbench.waveform,
-    "xor": mlbench.xor,
-}
+_GENERATORS: tuple[Callable[..., Classification], ...] = (
+    *(mlbench.cassini, mlbench.circle, circles, mlbench.cuboids, mlbench.hypercube, mlbench.normals_2d),
+    *(mlbench.ringnorm, mlbench.shapes, mlbench.simplex, mlbench.smiley, mlbench.spirals, mlbench.threenorm),
+    *(mlbench.twonorm, mlbench.waveform, mlbench.xor),
+)
+SETS = {generate.__name__: generate for generate in _GENERATORS}
 
 
 def classification_data(name: str, n: int, *, n_valid: int = 1000, seed: int = 123, **arguments: Any) -> Split:
@@ -106,5 +95,4 @@ def _check_arguments(name: str, generate: Callable[..., Classification], argumen
 
 
 def _dataset(drawn: Classification) -> TensorDataset:
-    inputs = np.ascontiguousarray(drawn.x, np.float32)
-    return TensorDataset(torch.from_numpy(inputs), torch.from_numpy(drawn.classes - 1))
+    return TensorDataset(torch.from_numpy(drawn.x).float(), torch.from_numpy(drawn.classes - 1))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Split:
     """A training and a validation set, each a `TensorDataset` of inputs (n, ...) and targets (n, k), checked here.
 
-    Training casts values to the dtype of its network, but classes, targets of whole numbers, where its loss takes them.
+    Indices of classes may have the shape (n,), too. Training casts values to the dtype of its network.
 
     Attributes:
         train: the training set.
@@ -121,18 +121,23 @@ class Split:
     def plot(self) -> ggplot:
         """Draw both sets, side by side: two inputs as a place, the target as a colour and, for classes, as a mark.
 
-        Targets that are whole numbers, ten different ones at most, are classes.
+        Targets that are whole numbers, ten different ones at most, are classes. The axes are equal, unless the points
+        spread more than ten times as far along one input as along the other.
 
         Raises:
-            ValueError: there are other than two inputs, or several targets.
+            ValueError: there are more or fewer than two inputs, or several targets.
+
+        Example:
+            >>> plot = spirals_data().plot()
         """
         from pycompare.plots import plot_points
 
         x, y = self.train.tensors
         if x.shape[1:] != (2,) or y[0].numel() != 1:
             raise ValueError(
-                f"A split must have two inputs and one target to be drawn; got inputs {tuple(x.shape[1:])} and targets"
-                f" {tuple(y.shape[1:])}. Make one of two columns: Split.from_arrays(X[:, :2], y)."
+                "`split` must have two inputs and one target to be drawn; got a row of inputs of shape"
+                f" {tuple(x.shape[1:])}, of targets {tuple(y.shape[1:])}."
+                " Choose columns, as in Split.from_arrays(X[:, :2], y)."
             )
         return plot_points(pd.concat([_points("training", self.train), _points("validation", self.valid)]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,15 @@ def plot_points(points: pd.DataFrame) -> p9.ggplot:
         points: columns set, x, y and value, the target.
     """
     counts = points["set"].value_counts(sort=False)
-    facets = points["set"].map({name: f"{name}: {count:,}" for name, count in counts.items()})
+    facets = points["set"].map({name: f"{name} (n = {count:,})" for name, count in counts.items()})
     drawn = points.assign(set=pd.Categorical(facets, categories=facets.unique()))
-    equal = _are_of_one_size(np.ptp(points["x"]), np.ptp(points["y"]))
+    has_room = _has_room(np.ptp(points["x"]), np.ptp(points["y"]))
     return (
         p9.ggplot(drawn, p9.aes("x", "y"))
         + _marks(points["value"])
         + p9.geom_point(size=1.1 if counts.max() > _MANY else 2.2)
         + p9.facet_wrap("set")
-        + (p9.coord_equal() if equal else [])
+        + (p9.coord_equal() if has_room else [])
         + p9.theme_bw()
         + p9.theme(figure_size=(9, 4.5), panel_grid_minor=p9.element_blank())
         + p9.labs(x="x1", y="x2")
@@ -44,8 +45,8 @@ def _marks(values: pd.Series[float]) -> list[Any]:
     """A colour, and a mark, for each class, or colours for numbers."""
     known = np.sort(values.unique())
     if len(known) > len(_MARKS) or (known % 1 != 0).any():
-        return [p9.aes(color="value"), p9.scale_color_gradientn(shades(9), name="target")]
-    keys = {"name": "class", "labels": [f"{one:g}" for one in known]}
+        return [p9.aes(color="value"), p9.scale_color_gradientn(shades(9), name="target", labels=_plain)]
+    keys = {"name": "class", "labels": _plain(known)}
     return [
         p9.aes(color="factor(value)", shape="factor(value)"),
         p9.scale_color_manual(shades(len(known)), guide=p9.guide_legend(override_aes={"size": 3}), **keys),
@@ -53,5 +54,9 @@ def _marks(values: pd.Series[float]) -> list[Any]:
     ]
 
 
-def _are_of_one_size(width: float, height: float) -> bool:
+def _plain(numbers: Iterable[float]) -> list[str]:
+    return [f"{one:g}" for one in numbers]
+
+
+def _has_room(width: float, height: float) -> bool:
     return bool(0 < width <= _LONGEST * height and height <= _LONGEST * width)

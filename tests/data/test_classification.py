@@ -117,6 +117,7 @@ def test_the_docstring_names_every_set() -> None:
         (lambda: classification_data("circle", 5, n_valid=0), ValueError, "`n_valid` must be at least 1; got 0"),
         (lambda: classification_data("circle", 5, seed=2**31), ValueError, "`seed` must lie between"),
         (lambda: classification_data("circle", 5, d=1), ValueError, "`d` must be at least 2; got 1"),
+        (lambda: classification_data("normals_2d", 5, sd=1e300), ValueError, "`train's inputs` must be finite; row 0"),
         (
             lambda: classification_data("spirals", 5, noise=1),
             TypeError,

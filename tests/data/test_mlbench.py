@@ -120,6 +120,7 @@ def test_a_generator_takes_a_seed_or_a_stream(name: str) -> None:
         (lambda: mlbench.cassini(5, 2, rng=1), ValueError, "`relsize` must hold 3 numbers; got 2"),
         (lambda: mlbench.cassini(5, (1, 2, -1), rng=1), ValueError, "`relsize` must be at least 0"),
         (lambda: mlbench.cuboids(5, [0] * 4, rng=1), ValueError, "`relsize` must be above 0 for some class"),
+        (lambda: mlbench.cassini(5, [5e-324, 0, 0], rng=1), ValueError, "`relsize` must be above 0 for some class"),
         (lambda: mlbench.cuboids(5, ["a"] * 4, rng=1), TypeError, "`relsize` must hold numbers only"),
         (lambda: mlbench.hypercube(4, rng=1), ValueError, "`n` must be more than 2^d / 2, here 4; got 4"),
         (

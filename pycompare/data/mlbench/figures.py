@@ -15,6 +15,7 @@ from pycompare.data.rng import Doubles, RRandom
 
 _LARGEST_BALL = 267  # dimensions; from the next on R computes an infinite radius
 _LARGEST_XOR = 50  # dimensions; R tells classes apart by 15 digits
+_LEAST_PARTS = 1e-280  # of a whole; n divided by fewer is infinite
 Bounds = tuple[float, float]
 
 
@@ -215,7 +216,7 @@ def _class_sizes(n: int, relsize: Sequence[float], classes: int) -> list[int]:
     if shares.shape != (classes,):
         raise ValueError(f"`relsize` must hold {classes} numbers; got {relsize!r}. Give one for each class.")
     parts = sum(number("relsize", share, at_least=0) for share in shares)
-    if not parts:
+    if parts < _LEAST_PARTS:
         raise ValueError(f"`relsize` must be above 0 for some class; got {relsize!r}. Choose a larger number.")
     sizes = [round(float(share) * (n / parts)) for share in shares]
     sizes[-1] += sum(sizes) != n
