@@ -14,6 +14,7 @@ from .seeding import torch_manual_seed as torch_manual_seed
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
 from .threads import torch_threads as torch_threads
+from .training.initializers import initialise as initialise
 from .training.loop import train_loop as train_loop
 from .training.loop import train_valid as train_valid
 from .training.loop import valid_loop as valid_loop

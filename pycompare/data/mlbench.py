@@ -92,6 +92,23 @@ def spirals(n: int, cycles: float = 1.0, sd: float = 0.0, *, rng: RRandom | int)
     return Classification(x, classes)
 
 
+def circle(n: int, d: int = 2, *, rng: RRandom | int) -> Classification:
+    """Points uniform in a cube of `d` dimensions, class 2 outside of a ball of half the cube's volume.
+
+    Arguments:
+        n: observations, 1 or more.
+        d: dimensions, 2 or more.
+        rng: the stream to continue, or a seed for `RRandom`.
+
+    Mirrors `mlbench.circle(n, d)` after `set.seed`.
+    """
+    n, _, rng = _checked(n, 0.0, rng)
+    d = whole_number("d", d, at_least=2)
+    x = np.ascontiguousarray(rng.runif(d * n, -1, 1).reshape(d, n).T)
+    radius = (2 ** (d - 1) * math.gamma(1 + d / 2) / math.pi ** (d / 2)) ** (1 / d)
+    return Classification(x, np.where((x**2).sum(axis=1) > radius**2, 2, 1))
+
+
 def _spiral(n: int, cycles: float, sd: float, rng: RRandom) -> Doubles:
     w = np.arange(n) * (cycles / n)
     angle, radius = 2 * np.pi * w, 2 * w + 1
