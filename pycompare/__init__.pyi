@@ -6,6 +6,8 @@ from .data.rng import RRandom as RRandom
 from .data.split import Split as Split
 from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
+from .labs.activations import ActivationStatistics as ActivationStatistics
+from .labs.activations import activation_statistics as activation_statistics
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock

@@ -1,0 +1,67 @@
+"""What goes on within a network: its activations by layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotnine as p9
+
+from pycompare.checks import one_of
+from pycompare.plots.axes import caption, short_labels, whole_breaks, words
+from pycompare.plots.paths import path_styles
+
+STATISTICS = {
+    "mean": "Mean of |activation|",
+    "sd": "Standard deviation of |activation|",
+    "zero": "Share of activations that are 0",
+}
+
+
+def plot_activations(data: pd.DataFrame, *, statistic: str = "mean") -> p9.ggplot:
+    """One line for each config by layer, in the order in which the configs come in `data`.
+
+    What a logarithmic axis has no place for (0, infinity, NaN) is left out, as the caption then says.
+
+    Arguments:
+        data: columns config, layer and `statistic`.
+        statistic: "mean" or "sd", on a logarithmic axis, or "zero", whose axis goes from 0 to 1.
+    """
+    one_of("statistic", statistic, STATISTICS, "Choose one of them.")
+    shown = np.isfinite(data[statistic]) & ((data[statistic] > 0) | (statistic == "zero"))
+    if not shown.any():
+        return words(f"{STATISTICS[statistic]} is 0 or not finite in every layer.\nTry another initialiser.")
+    configs = list(data["config"].unique())
+    names = dict(zip(configs, short_labels(configs), strict=True))
+    data = data.assign(config=pd.Categorical(data["config"].map(names), categories=list(names.values())))
+    drawn = data[shown]
+    alone = drawn.groupby("config", observed=True)["layer"].transform("size") == 1
+    return (
+        p9.ggplot(drawn, p9.aes("layer", statistic, color="config", linetype="config", shape="config", group="config"))
+        + (p9.geom_line(data=drawn[~alone], size=0.8) if not alone.all() else [])
+        + p9.geom_point(size=2)
+        + p9.scale_x_continuous(breaks=whole_breaks)
+        + (p9.scale_y_continuous(limits=(0, 1)) if statistic == "zero" else p9.scale_y_log10())
+        + _styles(list(names.values()))
+        + p9.theme_minimal()
+        + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
+        + p9.labs(x="Layer", y=STATISTICS[statistic], color="", linetype="", shape="")
+        + p9.labs(caption=caption(_left_out(data[~shown])))
+    )
+
+
+def _styles(names: list[str]) -> list[Any]:
+    colours, lines, marks = zip(*path_styles(len(names)), strict=True)
+    return [
+        p9.scale_color_manual(values=list(colours), limits=names),
+        p9.scale_linetype_manual(values=list(lines), limits=names),
+        p9.scale_shape_manual(values=list(marks), limits=names),
+    ]
+
+
+def _left_out(rows: pd.DataFrame) -> list[str]:
+    """From which layer on a config is not on the axis."""
+    firsts = rows.groupby("config", observed=True)["layer"].min()
+    told = "; ".join(f"{config} from layer {layer} on" for config, layer in firsts.items())
+    return [f"Not drawn, 0 or not finite: {told}"] if told else []
