@@ -8,6 +8,8 @@ from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
 from .labs.activations import ActivationStatistics as ActivationStatistics
 from .labs.activations import activation_statistics as activation_statistics
+from .labs.gradients import GradientRecord as GradientRecord
+from .labs.gradients import GradientRecorder as GradientRecorder
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock

@@ -3,7 +3,7 @@
 from pycompare.plots import _backend as _backend
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
 from pycompare.plots.image import image, png, retina
-from pycompare.plots.layers import plot_activations
+from pycompare.plots.layers import plot_activations, plot_gradients
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
@@ -20,6 +20,7 @@ __all__ = [
     "plot_comparison",
     "plot_final",
     "plot_fit",
+    "plot_gradients",
     "plot_parity",
     "plot_paths",
     "plot_trajectory",

@@ -215,7 +215,7 @@ def test_the_plot_says_what_its_axis_has_no_place_for(draw: Any) -> None:
     drawn = draw(_of_means([1, 2, 3], [1, 0, 0], [1, 1, math.inf]).plot())
     assert "Not drawn, 0 or not finite: lr = 1 from layer 2 on; lr = 2 from\nlayer 3 on" in drawn.words
     nothing = draw(_of_means([0, math.nan]).plot())
-    assert nothing.words[0].startswith("Mean of |activation| is 0 or not finite in every layer.")
+    assert nothing.words[0].startswith("Mean of |activation| is 0 or not finite in every\nlayer.")
 
 
 def test_an_unknown_statistic() -> None:
