@@ -119,7 +119,8 @@ class GradientRecorder:
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError(f"`optimizer` must be a torch.optim.Optimizer; got {optimizer!r}. Pass e.g. AdamW(...).")
         self._optimizer = optimizer
-        self._parameters = _held(checked_module(network), optimizer)
+        held = _held(checked_module(network), optimizer)
+        self._names, self._parameters = list(held), list(held.values())
         self._every = whole_number("every", every, at_least=1)
         kept = None if last is None else whole_number("last", last, at_least=1)
         self._arguments = {"network": str(network), "optimizer": str(optimizer), "every": self._every, "last": kept}
@@ -135,7 +136,7 @@ class GradientRecorder:
         """Hook onto the optimizer. A recorder that was closed goes on counting when it is opened again."""
         if self._open:
             raise RuntimeError("A recorder must be closed before it is opened again. Make another for the inner scope.")
-        self._before = [torch.empty_like(parameter) for parameter in self._parameters.values()]
+        self._before = [torch.empty_like(parameter) for parameter in self._parameters]
         self._open = ExitStack()
         self._open.enter_context(self._optimizer.register_step_pre_hook(self._before_step))
         self._open.enter_context(self._optimizer.register_step_post_hook(self._after_step))
@@ -156,7 +157,7 @@ class GradientRecorder:
     @property
     def frame(self) -> pd.DataFrame:
         """What was recorded so far: `GradientRecord.data`."""
-        names = list(self._parameters)
+        names = self._names
         norms = np.empty((0, len(_NORMS), len(names)))
         if self._rows:
             norms = torch.stack([row.norms for row in self._rows]).double().cpu().numpy().reshape(-1, *norms.shape[1:])
@@ -177,7 +178,7 @@ class GradientRecorder:
         self._due = self._steps % self._every == 0
         if not self._due:
             return None
-        foreach_copy_(self._before, list(self._parameters.values()))
+        foreach_copy_(self._before, self._parameters)
         self._look()
         if kwargs.get("closure"):
             return args, kwargs | {"closure": self._seen(kwargs["closure"])}
@@ -188,7 +189,7 @@ class GradientRecorder:
     @torch.no_grad()
     def _after_step(self, *_: Any) -> None:
         if self._due:
-            foreach_sub_(self._before, list(self._parameters.values()))
+            foreach_sub_(self._before, self._parameters)
             norms = torch.stack([*self._norms, *foreach_norm(self._before)])
             self._rows.append(_Row(self._steps + 1, self._loss, norms))
         self._steps += 1
@@ -196,13 +197,12 @@ class GradientRecorder:
 
     def _look(self) -> None:
         """Take the norms of gradients and values."""
-        parameters = list(self._parameters.values())
-        gradients = [parameter.grad for parameter in parameters]
+        gradients, values = [parameter.grad for parameter in self._parameters], self._parameters
         if all(gradient is not None and gradient.layout is torch.strided for gradient in gradients):
-            self._norms = [*foreach_norm([*gradients, *parameters])]
+            self._norms = [*foreach_norm([*gradients, *values])]
         else:
-            none = parameters[0].new_tensor(math.nan)
-            self._norms = [none if one is None else one.norm() for one in (*gradients, *parameters)]
+            none = values[0].new_tensor(math.nan)
+            self._norms = [none if one is None else one.norm() for one in (*gradients, *values)]
 
     def _seen(self, closure: Closure) -> Closure:
         """`closure`, whose first call is looked at."""
