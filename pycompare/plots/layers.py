@@ -19,9 +19,9 @@ STATISTICS = {
     "zero": "Share of activations that are 0",
 }
 GRADIENTS = {
-    "gradient": "gradient",
-    "value": "value",
-    "update": "update",
+    "gradient": "2-norm of the gradient",
+    "value": "2-norm of the value",
+    "update": "2-norm of the update",
     "ratio": "update / value",
     "loss": "loss",
 }
@@ -96,7 +96,7 @@ def plot_gradients(data: pd.DataFrame, *, statistics: Sequence[str] = ("gradient
         + p9.theme_bw()
         + p9.theme(figure_size=(8, 1.5 + 2.5 * len(panels)), plot_caption=p9.element_text(ha="left"))
         + p9.theme(legend_key_width=24, panel_grid_minor=p9.element_blank())
-        + p9.labs(x="Step", y="2-norm" if "loss" not in statistics else "", color="", linetype="")
+        + p9.labs(x="Step", y="", color="", linetype="")
         + p9.labs(caption=caption(_uncounted(shown)))
     )
 

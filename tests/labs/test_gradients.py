@@ -332,9 +332,8 @@ def _frame(parameters: int, steps: int) -> pd.DataFrame:
 def test_the_plot_has_a_key_or_a_bar(parameters: int, keys: int) -> None:
     figure = GradientRecord(_frame(parameters, 5)).plot(["gradient", "value", "update", "ratio", "loss"]).draw()
     words = [text.get_text() for text in figure.findobj(Text)]
-    assert [word for word in words if word in ("gradient", "value", "update", "update / value", "loss")] == [
-        *("gradient", "value", "update", "update / value", "loss")
-    ]
+    panels = [*(f"2-norm of the {what}" for what in ("gradient", "value", "update")), "update / value", "loss"]
+    assert [word for word in words if word in panels] == panels
     assert len({word for word in words if word.startswith("layer")}) == keys
 
 
@@ -345,8 +344,10 @@ def test_the_plot_of_one_step_of_none_and_of_zeros() -> None:
     plot = GradientRecord(some).plot()
     assert plot.labels.caption == "Not drawn, 0 or not finite: 1 of 12 points"
     nothing = GradientRecord(some.iloc[:0]).plot()
-    assert nothing.data["text"].tolist() == ["No step with a finite gradient or update / value\nabove 0 was recorded."]
-    with pytest.raises(ValueError, match="`statistics` must be one of gradient, value, .*; got 'norm'"):
+    assert nothing.data["text"].tolist() == [
+        "No step with a finite 2-norm of the gradient or\nupdate / value above 0 was recorded."
+    ]
+    with pytest.raises(ValueError, match=r"`statistics` must be one of gradient, value, .*; got 'norm'"):
         GradientRecord(some).plot(["norm"])
 
 
