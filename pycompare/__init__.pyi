@@ -8,6 +8,10 @@ from .data.rng import RRandom as RRandom
 from .data.split import Split as Split
 from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
+from .labs.activations import ActivationStatistics as ActivationStatistics
+from .labs.activations import activation_statistics as activation_statistics
+from .labs.gradients import GradientRecord as GradientRecord
+from .labs.gradients import GradientRecorder as GradientRecorder
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock
@@ -16,6 +20,7 @@ from .seeding import torch_manual_seed as torch_manual_seed
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
 from .threads import torch_threads as torch_threads
+from .training.initializers import initialise as initialise
 from .training.loop import train_loop as train_loop
 from .training.loop import train_valid as train_valid
 from .training.loop import valid_loop as valid_loop

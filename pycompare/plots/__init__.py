@@ -3,6 +3,7 @@
 from pycompare.plots import _backend as _backend
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
 from pycompare.plots.image import image, png, retina
+from pycompare.plots.layers import plot_activations, plot_gradients
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
 from pycompare.plots.points import plot_points
@@ -17,9 +18,11 @@ __all__ = [
     "legend_labels",
     "loss_limits",
     "path_styles",
+    "plot_activations",
     "plot_comparison",
     "plot_final",
     "plot_fit",
+    "plot_gradients",
     "plot_over_seeds",
     "plot_paired",
     "plot_parity",

@@ -9,34 +9,26 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from pycompare.data import mlbench
 from pycompare.data.rng import RRandom
 from pycompare.parity.tables.recorded import SEED
 from pycompare.seeding import torch_manual_seed
 from pycompare.threads import torch_threads
-from pycompare.training.network import trunc_normal_
+from pycompare.training.initializers import INITIALIZERS
 
 Draw = Callable[[int, RRandom], Iterable[Any]]
-INITS: dict[str, Callable[[Tensor], Tensor]] = {
-    "xavier_uniform_": nn.init.xavier_uniform_,
-    "xavier_normal_": nn.init.xavier_normal_,
-    "kaiming_uniform_": nn.init.kaiming_uniform_,
-    "kaiming_normal_": nn.init.kaiming_normal_,
-    "normal_": nn.init.normal_,
-    "orthogonal_": nn.init.orthogonal_,
-    "trunc_normal_": trunc_normal_,
-}
 
 
 def inits() -> pd.DataFrame:
     """A 20 x 10 tensor filled by each initialiser, row by row."""
     frames = []
-    for name, fill in INITS.items():
+    for name, fill in INITIALIZERS.items():
+        values = torch.empty(20, 10)
         with torch_threads(1), torch_manual_seed(SEED):
-            values = fill(torch.empty(20, 10)).flatten()
-        frames.append(pd.DataFrame({"init": name, "index": range(200), "value": doubles(values)}))
+            fill(values)
+        frames.append(pd.DataFrame({"init": f"{name}_", "index": range(200), "value": doubles(values)}))
     return pd.concat(frames, ignore_index=True)
 
 
