@@ -12,6 +12,8 @@ from .labs.activations import ActivationStatistics as ActivationStatistics
 from .labs.activations import activation_statistics as activation_statistics
 from .labs.gradients import GradientRecord as GradientRecord
 from .labs.gradients import GradientRecorder as GradientRecorder
+from .labs.initialization import InitComparison as InitComparison
+from .labs.initialization import compare_inits as compare_inits
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -102,7 +102,7 @@ def compare_configs(
     )
     parameter, values = _the_list(variation.varied)
     _check_accepted(optimizer, parameter, variation.fixed)
-    split = _checked_split(data)
+    split = checked_split(data)
     first = Run(
         label="",
         make_network=network_factory(network, split, options.loss),
@@ -177,15 +177,18 @@ def _optimizer_arguments(optimizer: str | OptimizerFactory, settings: dict[str, 
     return {name: value for name, value in arguments.items() if accepts(factory, name)}
 
 
-def _checked_split(data: Split | None) -> Split:
+def checked_split(data: Split | None, default: Callable[[], Split] = course_data) -> Split:
+    """`data`, or the default, or one clear error."""
     if data is None:
-        return course_data()
+        return default()
     if not isinstance(data, Split):
         raise TypeError(f"`data` must be a Split; got {type(data).__name__}. Use Split.from_arrays(X, y).")
     return data
 
 
-def network_factory(network: NetworkFactory | None, split: Split, loss: Loss) -> NetworkFactory:
+def network_factory(
+    network: NetworkFactory | None, split: Split, loss: Loss, hidden: tuple[int, ...] = (50, 50)
+) -> NetworkFactory:
     """`network`, checked, or where it is None what makes an `MLP` for `split` and `loss`."""
     if isinstance(network, nn.Module) or not (network is None or callable(network)):
         raise TypeError(
@@ -202,7 +205,7 @@ def network_factory(network: NetworkFactory | None, split: Split, loss: Loss) ->
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
     width = _classes(torch.cat([y, split.valid.tensors[1]])) if of_classes else y.shape[1]
-    return partial(MLP, x.shape[1], out_features=width)
+    return partial(MLP, x.shape[1], hidden, width)
 
 
 def _classes(targets: torch.Tensor) -> int:
