@@ -194,7 +194,7 @@ def network_factory(
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
     width = class_count(split) if of_classes else y.shape[1]
-    return partial(MLP, x.shape[1], hidden, width)
+    return partial(MLP, x.shape[1], hidden=hidden, out_features=width)
 
 
 def class_count(split: Split) -> int:
