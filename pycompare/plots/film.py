@@ -1,19 +1,23 @@
-"""Paths over maps as a film, drawn by matplotlib on top of a still picture."""
+"""Paths over maps, and gradients on a network, as films, drawn by matplotlib on top of a still picture."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib.animation
 import numpy as np
 import pandas as pd
 import plotnine as p9
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox, IdentityTransform, TransformedBbox
@@ -21,10 +25,22 @@ from PIL.Image import Dither
 
 from pycompare.checks import whole_number
 from pycompare.files import check_writable_file, expanded
+from pycompare.plots.gradients import (
+    SHADES,
+    ZERO,
+    Layers,
+    has_colour,
+    is_chain,
+    log_limits,
+    network_marks,
+    network_notes,
+    plot_network,
+)
 from pycompare.plots.image import on_any_backend
 from pycompare.plots.paths import path_styles, still_layers
 from pycompare.progress import progress_bar
 
+Moving = TypeVar("Moving", Line2D, LineCollection)
 _MOST_FRAMES, _DPI, _COLOURS = 120, 100, 256
 _HOLD = 12  # frames that the last picture stays
 _WRITERS = {".gif": "pillow", ".mp4": "ffmpeg"}
@@ -58,22 +74,78 @@ def animate_paths(
     Raises:
         ValueError: `file` has another ending, cannot be written, or needs ffmpeg, which is missing.
     """
+    film, lines = _film(plot, paths, x, y, facets)
+
+    def show(epoch: int) -> None:
+        for line, epochs, pixels in lines:
+            shown = pixels[epochs <= epoch]
+            line.set_data(*shown.T)
+            line.set_markevery([max(0, len(shown) - 1)])
+
+    return _write(film, _thinned(paths["epoch"]), show, file, fps, progress=progress)
+
+
+def animate_network(
+    data: pd.DataFrame, layers: Layers, file: str | PathLike[str], *, fps: int = 15, progress: bool = True
+) -> Path:
+    """Write a film of a network, step by step, a panel for each configuration, as `plot_network` draws it.
+
+    Arguments:
+        data: columns config, seed, step, parameter, gradient; of several seeds the median is shown.
+        layers: as in `plot_network`.
+        file, fps, progress: as in `animate_paths`; more than 120 steps are thinned out.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: as `animate_paths`, or the network is no chain of linear layers.
+    """
+    norms = data.groupby(["step", "config", "parameter"], sort=False)["gradient"].median()
+    if not (is_chain(layers) and has_colour(norms).any()):
+        raise ValueError("`network` must be a chain of linear layers whose gradients are not all 0 to make a film.")
+    limits = log_limits(norms)
+    one = data[data["step"] == data["step"].min()].assign(gradient=limits[1])
+    drawn, film = _background(plot_network(one, layers, facet="config", limits=limits) + network_notes(data, norms))
+    title = film.text(0.98, 0.98, "", va="top", ha="right")
+    parts = {
+        (config, parameter): _add(film, axes, artist)
+        for config, axes in zip(data["config"].unique(), drawn.axes, strict=False)
+        for parameter, artist in _network_artists(layers, axes)
+    }
+    colour = ScalarMappable(LogNorm(*limits), LinearSegmentedColormap.from_list("", SHADES)).to_rgba
+
+    def show(step: int) -> None:
+        title.set_text(f"step = {step}")
+        for key, artist in parts.items():
+            norm = norms.get((step, *key), np.nan)
+            artist.set_visible(bool(np.isfinite(norm)))
+            _paint(artist, colour(norm) if norm > 0 else None)
+
+    return _write(film, _thinned(data["step"]), show, file, fps, progress=progress)
+
+
+def _write(
+    film: Figure,
+    moments: Sequence[int],
+    show: Callable[[int], object],
+    file: str | PathLike[str],
+    fps: int,
+    *,
+    progress: bool,
+) -> Path:
+    """A picture for each moment, whole or not at all."""
     path = expanded(file)
     writer = film_writer(path, whole_number("fps", fps, at_least=1))
-    film, lines = _film(plot, paths, x, y, facets)
-    shown_epochs = _thinned(paths["epoch"])
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            progress_bar(len(shown_epochs), unit="picture", show=progress, description=path.name) as bar,
+            progress_bar(len(moments), unit="picture", show=progress, description=path.name) as bar,
             writer.saving(film, str(partial), dpi=_DPI),
         ):
-            for epoch in shown_epochs:
-                for line, epochs, pixels in lines:
-                    shown = pixels[epochs <= epoch]
-                    line.set_data(*shown.T)
-                    line.set_markevery([max(0, len(shown) - 1)])
+            for moment in moments:
+                show(moment)
                 writer.grab_frame()
                 bar.update()
             for _ in range(_HOLD):
@@ -112,7 +184,24 @@ class _OnePalette(matplotlib.animation.PillowWriter):
 def _film(
     plot: p9.ggplot, paths: pd.DataFrame, x: str, y: str, facets: Sequence[str]
 ) -> tuple[Figure, list[tuple[Line2D, np.ndarray[Any, Any], np.ndarray[Any, Any]]]]:
-    """A figure that shows the maps and legends of `plot` as an image; for each path a line, its epochs and pixels.
+    """A figure that shows the maps and legends of `plot` as an image; for each path a line, its epochs and pixels."""
+    drawn, film = _background(plot)
+    panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
+    names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
+    styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
+    finite = np.isfinite(paths[[x, y]]).all(axis=1)
+    lines = []
+    for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
+        axes = drawn.axes[0 if panels is None else panels.get_loc(key[:-1])]
+        colour, dashes, mark = styles[key[-1]]
+        line = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4, marker=mark, markersize=6)
+        _add(film, axes, line)
+        lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
+    return film, lines
+
+
+def _background(plot: p9.ggplot) -> tuple[Figure, Figure]:
+    """`plot`, drawn, and a figure that shows what does not move in it as an image.
 
     To draw the whole plot again for each picture would take ten times as long.
     """
@@ -125,20 +214,35 @@ def _film(
     canvas.draw()
     film = Figure(drawn.get_size_inches(), dpi=_DPI)
     film.figimage(np.asarray(canvas.buffer_rgba()))
-    panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
-    names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
-    styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
-    finite = np.isfinite(paths[[x, y]]).all(axis=1)
-    lines = []
-    for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
-        axes = drawn.axes[0 if panels is None else panels.get_loc(key[:-1])]
-        colour, dashes, mark = styles[key[-1]]
-        line = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4, marker=mark, markersize=6)
-        line.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
-        film.add_artist(line)
-        line.set_transform(IdentityTransform())
-        lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
-    return film, lines
+    return drawn, film
+
+
+def _add(film: Figure, axes: Axes, artist: Moving) -> Moving:
+    """Let `artist`, whose places are pixels, move within a panel of the film."""
+    artist.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
+    film.add_artist(artist)
+    artist.set_transform(IdentityTransform())
+    return artist
+
+
+def _network_artists(layers: Layers, axes: Axes) -> Iterator[tuple[str, LineCollection | Line2D]]:
+    """For each weight its lines, for each bias its units."""
+    lines, units = network_marks(layers)
+    for name, part in lines.groupby("parameter", sort=False):
+        ends = [axes.transData.transform(part[end]) for end in (["x", "y"], ["xend", "yend"])]
+        yield str(name), LineCollection(np.stack(ends, axis=1), linewidths=1.2)
+    for name, part in units.groupby("parameter", sort=False):
+        places = axes.transData.transform(part[["x", "y"]])
+        yield str(name), Line2D(*places.T, linestyle="", marker="o", markersize=9, markeredgecolor="black")
+
+
+def _paint(artist: LineCollection | Line2D, colour: Any) -> None:
+    """`colour`, or where it is None what stands for a gradient of 0."""
+    if isinstance(artist, Line2D):
+        artist.set_markerfacecolor("white" if colour is None else colour)
+    else:
+        artist.set_color(ZERO if colour is None else colour)
+        artist.set_linestyle("dotted" if colour is None else "solid")
 
 
 def _thinned(epochs: pd.Series[int]) -> list[int]:
