@@ -11,7 +11,6 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -28,7 +27,7 @@ from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Variation, vary
 from pycompare.threads import torch_threads
-from pycompare.training.batches import cast_dataset
+from pycompare.training.batches import cast_batches
 from pycompare.training.engines.autograd import first_parameter
 from pycompare.training.initializers import TAKE_SIGMA, Initializer, initialise, initializer
 from pycompare.training.losses import Loss, LossFunction, find_loss
@@ -215,7 +214,8 @@ class GradientComparison(Result):
         for step in steps:
             if step not in recorded:
                 raise ValueError(
-                    f"`steps` must be recorded steps, {_some(recorded)}; got {step!r}. Choose of these, or record more."
+                    f"`steps` must be recorded steps, from {recorded[0]} to {recorded[-1]}, every"
+                    f" {self.arguments['every']}; got {step!r}. Choose of these, or record more."
                 )
         shown = self.data[self.data["config"] == config]
         return plot_network(shown[shown["step"].isin(steps)], self.layers, facet="step")
@@ -298,12 +298,13 @@ def _columns(classes: Tensor, count: int) -> Tensor:
 @torch.no_grad()
 def _ends(network: nn.Module, split: Split, loss: Loss) -> dict[str, float]:
     """Cost and accuracy on both sets."""
-    told = {}
+    told: dict[str, float] = {}
     for name, data in (("train", split.train), ("valid", split.valid)):
-        x, y = cast_dataset(name, data, first_parameter(network))
+        ((x, y),) = cast_batches([data.tensors], first_parameter(network))
         outputs = network(x)
         cost = loss.function(outputs, y).item()
-        told |= {f"{name}_loss": cost if math.isfinite(cost) else math.nan, f"{name}_accuracy": _accuracy(outputs, y, loss)}
+        told[f"{name}_loss"] = cost if math.isfinite(cost) else math.nan
+        told[f"{name}_accuracy"] = _accuracy(outputs, y, loss)
     return {name: told[name] for name in _ENDS}
 
 
@@ -328,12 +329,13 @@ def _courses(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def _course(run: pd.DataFrame) -> dict[str, Any]:
-    table = run.pivot(index="step", columns="parameter", values="gradient")  # noqa: PD010 (the other one drops NaN)
+    table = run.pivot(index="step", columns="parameter", values="gradient").dropna(axis=1, how="all")  # noqa: PD010
     norms = (table**2).sum(axis=1, skipna=False) ** 0.5
-    late, peak = norms.iloc[-(-9 * len(norms) // 10) :].median(skipna=False), norms.max()
-    ends = {"start_gradient": norms.iloc[0], "peak_gradient": peak, "peak_step": norms.index[norms.argmax()]}
-    kind = {"zero_gradient": bool((table.iloc[-1] == 0).any()), "lasting_gradient": not late <= LASTING * peak}
-    return ends | {"end_gradient": norms.iloc[-1]} | kind
+    peak, late = norms.max(), norms.iloc[-math.ceil(len(norms) / 10) :].median(skipna=False)
+    ends = {"start_gradient": norms.iloc[0], "peak_gradient": peak, "end_gradient": norms.iloc[-1]}
+    ends["peak_step"] = norms.fillna(-1).idxmax()
+    zero, lasting = bool((table.iloc[-1] == 0).any()), not late <= LASTING * peak
+    return ends | {"zero_gradient": zero, "lasting_gradient": lasting}
 
 
 def _layers(network: nn.Module) -> dict[str, tuple[int, int]]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import matplotlib.animation
 import numpy as np
@@ -40,7 +40,6 @@ from pycompare.plots.image import on_any_backend
 from pycompare.plots.paths import path_styles, still_layers
 from pycompare.progress import progress_bar
 
-Moving = TypeVar("Moving", Line2D, LineCollection)
 _MOST_FRAMES, _DPI, _COLOURS = 120, 100, 256
 _HOLD = 12  # frames that the last picture stays
 _WRITERS = {".gif": "pillow", ".mp4": "ffmpeg"}
@@ -109,9 +108,9 @@ def animate_network(
     drawn, film = _background(plot_network(one, layers, facet="config", limits=limits) + network_notes(data, norms))
     title = film.text(0.98, 0.98, "", va="top", ha="right")
     parts = {
-        (config, parameter): _add(film, axes, artist)
+        (config, parameter): artist
         for config, axes in zip(data["config"].unique(), drawn.axes, strict=False)
-        for parameter, artist in _network_artists(layers, axes)
+        for parameter, artist in _network_artists(film, axes, layers)
     }
     colour = ScalarMappable(LogNorm(*limits), LinearSegmentedColormap.from_list("", SHADES)).to_rgba
 
@@ -186,13 +185,13 @@ def _film(
 ) -> tuple[Figure, list[tuple[Line2D, np.ndarray[Any, Any], np.ndarray[Any, Any]]]]:
     """A figure that shows the maps and legends of `plot` as an image; for each path a line, its epochs and pixels."""
     drawn, film = _background(plot)
-    panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
+    panels = list(itertools.product(*(paths[name].unique() for name in facets)))
     names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
     styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
     finite = np.isfinite(paths[[x, y]]).all(axis=1)
     lines = []
     for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
-        axes = drawn.axes[0 if panels is None else panels.get_loc(key[:-1])]
+        axes = drawn.axes[panels.index(key[:-1])]
         colour, dashes, mark = styles[key[-1]]
         line = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4, marker=mark, markersize=6)
         _add(film, axes, line)
@@ -217,26 +216,29 @@ def _background(plot: p9.ggplot) -> tuple[Figure, Figure]:
     return drawn, film
 
 
-def _add(film: Figure, axes: Axes, artist: Moving) -> Moving:
+def _add(film: Figure, axes: Axes, artist: Line2D | LineCollection) -> None:
     """Let `artist`, whose places are pixels, move within a panel of the film."""
     artist.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
     film.add_artist(artist)
     artist.set_transform(IdentityTransform())
-    return artist
 
 
-def _network_artists(layers: Layers, axes: Axes) -> Iterator[tuple[str, LineCollection | Line2D]]:
+def _network_artists(film: Figure, axes: Axes, layers: Layers) -> Iterator[tuple[str, Line2D | LineCollection]]:
     """For each weight its lines, for each bias its units."""
     lines, units = network_marks(layers)
-    for name, part in lines.groupby("parameter", sort=False):
+    for parameter, part in lines.groupby("parameter", sort=False):
         ends = [axes.transData.transform(part[end]) for end in (["x", "y"], ["xend", "yend"])]
-        yield str(name), LineCollection(np.stack(ends, axis=1), linewidths=1.2)
-    for name, part in units.groupby("parameter", sort=False):
+        edges = LineCollection([*np.stack(ends, axis=1)], linewidths=1.2)
+        _add(film, axes, edges)
+        yield str(parameter), edges
+    for parameter, part in units.groupby("parameter", sort=False):
         places = axes.transData.transform(part[["x", "y"]])
-        yield str(name), Line2D(*places.T, linestyle="", marker="o", markersize=9, markeredgecolor="black")
+        circles = Line2D(*places.T, linestyle="", marker="o", markersize=9, markeredgecolor="black")
+        _add(film, axes, circles)
+        yield str(parameter), circles
 
 
-def _paint(artist: LineCollection | Line2D, colour: Any) -> None:
+def _paint(artist: Line2D | LineCollection, colour: Any) -> None:
     """`colour`, or where it is None what stands for a gradient of 0."""
     if isinstance(artist, Line2D):
         artist.set_markerfacecolor("white" if colour is None else colour)

@@ -174,6 +174,7 @@ def _widths(layers: Layers) -> list[int]:
 
 
 def is_chain(layers: Layers) -> bool:
+    """Whether each layer takes what the one before it gives."""
     return len(layers) > 0 and all(one[1] == other[0] for one, other in pairwise(layers.values()))
 
 
@@ -182,6 +183,7 @@ def _medians(data: pd.DataFrame, keys: list[str], statistic: str) -> pd.DataFram
 
 
 def has_colour(norms: pd.Series[float]) -> pd.Series[bool]:
+    """Which norms are on the scale."""
     return (norms > 0) & np.isfinite(norms)
 
 

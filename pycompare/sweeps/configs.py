@@ -182,7 +182,7 @@ def network_factory(
     hidden: tuple[int, ...] = (50, 50),
     make: Callable[..., nn.Module] = MLP,
 ) -> NetworkFactory:
-    """`network`, checked, or where it is None what makes one for `split` and `loss`: make(width, hidden=, out_features=)."""
+    """`network`, checked, or where it is None `make` for the widths of `split`, with the outputs that `loss` takes."""
     if isinstance(network, nn.Module) or not (network is None or callable(network)):
         raise TypeError(
             f"`network` must be a callable that makes a fresh network for each run; got {type(network).__name__}."
