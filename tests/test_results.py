@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from plotnine import ggplot
 
-from pycompare import Comparison, compare_configs, optimize_rosenbrock, torch_manual_seed
+from pycompare import Comparison, compare_configs, compare_gradients, optimize_rosenbrock, torch_manual_seed
 from pycompare.labs.landscape import compare_descents, compare_paths, descend, plane
 from pycompare.parity import compare_trajectories
 from pycompare.results import PathsResult, Result
@@ -36,6 +36,7 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "descents": lambda: compare_descents(momentum=[0, 0.9], epochs=3),
     "plane": lambda: plane(_network(), ([[0.0, 1.0], [1.0, 1.0]], [[1.0], [2.0]]), n=3),
     "paths": lambda: compare_paths(epochs=2, lr=[0.1, 0.2], n=3),
+    "gradient_comparison": lambda: compare_gradients(optimizer=["sgd", "adam"], epochs=20),
     "parity": lambda: compare_trajectories(PATH, PATH.assign(x=[0.5, 0.75]), on="step"),
 }
 

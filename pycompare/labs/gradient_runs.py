@@ -38,7 +38,7 @@ from pycompare.training.options import Options
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-LASTING = 0.1  # the share of its largest norm above which a gradient at the end is a lasting one
+_LASTING = 0.1  # the share of its largest norm above which a gradient at the end is a lasting one
 _HIDDEN, _MOMENTUM = 4, 0.9
 _ENDS = ("train_loss", "valid_loss", "train_accuracy", "valid_accuracy")
 
@@ -103,18 +103,13 @@ def compare_gradients(
     split = _coded(checked_split(data, xor_points), known)
     make = network_factory(network, split, known, (_HIDDEN,), partial(small_network, logits=_of_logits(known)))
     sigma, rate = number("sigma", sigma, at_least=0), number("lr", lr, at_least=0)
+    every = whole_number("every", every, at_least=1)
     options = Options(epochs, batch_size, "sgd", {}, known, engine, threads)
-    norms = GradientNorms(
-        whole_number("every", every, at_least=1), -(-len(split.train) // options.batch_size), parameters=0
-    )
     first = Run("", make, split, options, checked_seed(seed), keep_network=True)
     several, keys, runs = checked_seeds(seed, seeds), [], []
     for choice in variation.choices():
         settings = variation.fixed | choice
-        start = partial(_started, make, settings["init"], sigma)
-        how = _with_optimizer(options, settings["optimizer"], rate)
-        run = replace(first, make_network=start, options=how)
-        run = replace(run, monitoring=replace(norms, parameters=len(list(run.check_network().parameters()))))
+        run = _run(first, settings, sigma, rate, every)
         label = ", ".join(setting_label(name, value) for name, value in choice.items())
         for one in several:
             keys.append({"config": label, **{name: value_label(settings[name]) for name in _CHECKS}, "seed": one})
@@ -126,7 +121,7 @@ def compare_gradients(
     frame = frame[[*keys[0], "step", "parameter", "gradient", "value", "update", "ratio", "loss"]]
     with torch_threads(threads):
         ends = [_ends(trained, split, known) for trained in networks.values()]
-    told = {"epochs": options.epochs, "batch_size": options.batch_size, "lr": rate, "loss": loss, "every": norms.every}
+    told = {"epochs": options.epochs, "batch_size": options.batch_size, "lr": rate, "loss": loss, "every": every}
     return GradientComparison(
         frame,
         pd.DataFrame([key | end for key, end in zip(keys, ends, strict=True)]).merge(_courses(frame)),
@@ -266,6 +261,14 @@ def _variation(init: Any, optimizer: Any) -> Variation:
     return variation
 
 
+def _run(first: Run, settings: dict[str, Any], sigma: float, lr: float, every: int) -> Run:
+    """`first` from its own start and by its own optimizer, with its norms recorded."""
+    start = partial(_started, first.make_network, settings["init"], sigma)
+    run = replace(first, make_network=start, options=_with_optimizer(first.options, settings["optimizer"], lr))
+    batches, parameters = math.ceil(len(run.split.train) / run.options.batch_size), run.check_network().parameters()
+    return replace(run, monitoring=GradientNorms(every, batches, len(list(parameters))))
+
+
 def _started(make: NetworkFactory, init: str | Initializer, sigma: float) -> nn.Module:
     """A fresh network, its weights drawn again."""
     takes_sigma = isinstance(init, str) and init in TAKE_SIGMA
@@ -334,7 +337,7 @@ def _course(run: pd.DataFrame) -> dict[str, Any]:
     peak, late = norms.max(), norms.iloc[-math.ceil(len(norms) / 10) :].median(skipna=False)
     ends = {"start_gradient": norms.iloc[0], "peak_gradient": peak, "end_gradient": norms.iloc[-1]}
     ends["peak_step"] = norms.fillna(-1).idxmax()
-    zero, lasting = bool((table.iloc[-1] == 0).any()), not late <= LASTING * peak
+    zero, lasting = bool((table.iloc[-1] == 0).any()), not late <= _LASTING * peak
     return ends | {"zero_gradient": zero, "lasting_gradient": lasting}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -91,7 +91,7 @@ def plot_network(
         + (p9.geom_segment(segment, data=dotted, color=ZERO, linetype="dotted") if len(dotted) else [])
         + p9.geom_point(p9.aes(fill="norm"), data=filled, size=5, stroke=0.4)
         + (p9.geom_point(data=white, fill="white", size=5, stroke=0.4) if len(white) else [])
-        + _still(layers)
+        + _still(layers, set(data["parameter"]))
         + _scale(p9.scale_color_gradientn, limits, GRADIENTS["gradient"])
         + _scale(p9.scale_fill_gradientn, limits, GRADIENTS["gradient"], guide=None)
         + p9.facet_wrap("panel", ncol=columns)
@@ -120,10 +120,11 @@ def network_marks(layers: Layers) -> tuple[pd.DataFrame, pd.DataFrame]:
     return _lines(layers), _units(layers)
 
 
-def _still(layers: Layers) -> list[Any]:
-    """What has no gradient: the inputs, and the widths."""
+def _still(layers: Layers, parameters: Collection[str]) -> list[Any]:
+    """What has no gradient: the widths, and the units without a bias, such as the inputs."""
     widths = _widths(layers)
-    inputs = pd.DataFrame([(0, y) for y in _heights(widths[0])], columns=["x", "y"])
+    plain = [0, *(i for i, name in enumerate(layers, start=1) if _parameter(name, "bias") not in parameters)]
+    inputs = pd.DataFrame([(i, y) for i in plain for y in _heights(widths[i])], columns=["x", "y"])
     below = -max(_MOST_UNITS if width > _MOST_UNITS else width for width in widths) / 2 - 0.4
     texts = [(column, below, str(width)) for column, width in enumerate(widths)]
     texts += [(column, 0.0, "\u22ee") for column, width in enumerate(widths) if width > _MOST_UNITS]

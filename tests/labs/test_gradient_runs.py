@@ -339,6 +339,21 @@ def test_wide_layers_are_shortened() -> None:
     assert len(plot.data) == 3 * 8 + 8 * 2
 
 
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [(_dead, 3 * 1), (lambda: nn.Sequential(nn.Linear(2, 5, bias=False), nn.Tanh(), nn.Linear(5, 1)), 3 * 16)],
+    ids=["only the last bias learns", "a layer without biases"],
+)
+def test_what_has_no_gradient_has_no_colour(make: Callable[[], nn.Module], expected: int, tmp_path: Path) -> None:
+    made = quick(optimizer=["adam"], network=make, epochs=30)
+    plot = made.plot_network()
+    plot.draw()
+    coloured = [layer.data for layer in plot.layers if {"color", "fill"} & {*layer.mapping}]
+    assert sum(map(len, coloured)) == expected
+    assert (plot.labels.caption == "Dotted or white: 0") == (make is _dead)
+    made.animate(tmp_path / "a.gif", progress=False)
+
+
 def test_pictures_that_are_words(study: GradientComparison) -> None:
     nothing = _norms([0.0, math.nan])
     for plot in (plot_gradient_map(nothing), plot_network(nothing, {"": (2, 2)}, facet="step")):
