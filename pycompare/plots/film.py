@@ -73,6 +73,7 @@ def animate_paths(
     Raises:
         ValueError: `file` has another ending, cannot be written, or needs ffmpeg, which is missing.
     """
+    film_writer(expanded(file))
     film, lines = _film(plot, paths, x, y, facets)
 
     def show(epoch: int) -> None:
@@ -100,6 +101,7 @@ def animate_network(
     Raises:
         ValueError: as `animate_paths`, or the network is no chain of linear layers.
     """
+    film_writer(expanded(file))
     norms = data.groupby(["step", "config", "parameter"], sort=False)["gradient"].median()
     if not (is_chain(layers) and has_colour(norms).any()):
         raise ValueError("`network` must be a chain of linear layers whose gradients are not all 0 to make a film.")
