@@ -21,7 +21,7 @@ class Regression(NamedTuple):
 
 
 class Classification(NamedTuple):
-    """A classification problem: inputs `x`, float64 (n, features), and `classes`, int64 (n,), 1 and 2 as in R."""
+    """A classification problem: inputs `x`, float64 (n, features), and `classes`, int64 (n,), 1, 2, ... as in R."""
 
     x: Doubles
     classes: NDArray[np.int64]
@@ -89,6 +89,29 @@ def spirals(n: int, cycles: float = 1.0, sd: float = 0.0, *, rng: RRandom | int)
     x = np.empty((n, 2))
     x[classes == 1] = _spiral(n - n // 2, cycles, sd, rng)
     x[second] = -_spiral(n // 2, cycles, sd, rng)
+    return Classification(x, classes)
+
+
+def waveform(n: int, *, rng: RRandom | int) -> Classification:
+    """Breiman's waveforms: of each class, mixtures of two of three triangular waves, at 21 points, plus N(0, 1).
+
+    With one u, uniform on (0, 1), an observation: x_i = u a_i + (1 - u) b_i + N(0, 1), where a and b are the waves with
+    their peak of 6 at the points 7 and 15 (class 1), 7 and 11 (class 2), or 15 and 11 (class 3).
+
+    Arguments:
+        n: observations, 1 or more.
+        rng: the stream to continue, or a seed for `RRandom`.
+
+    Mirrors `mlbench.waveform(n)` after `set.seed`. Source: Breiman et al. (1984), Classification and Regression Trees.
+    """
+    n, _, rng = _checked(n, 0, rng)
+    waves = np.array([np.maximum(6 - np.abs(np.arange(1, 22) - peak), 0) for peak in (7, 15, 11)], float)
+    classes, x = np.empty(n, np.int64), np.empty((n, 21))
+    for i in range(n):
+        kind, u = rng.runif(2)
+        classes[i] = int(3 * kind) + 1
+        a, b = waves[[(0, 1), (0, 2), (1, 2)][classes[i] - 1], :]
+        x[i] = u * a + (1 - u) * b + rng.rnorm(21)
     return Classification(x, classes)
 
 
