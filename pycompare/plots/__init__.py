@@ -2,6 +2,7 @@
 
 from pycompare.plots import _backend as _backend
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
+from pycompare.plots.ensembles import plot_ensembles
 from pycompare.plots.image import image, png, retina
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
@@ -16,6 +17,7 @@ __all__ = [
     "loss_limits",
     "path_styles",
     "plot_comparison",
+    "plot_ensembles",
     "plot_final",
     "plot_fit",
     "plot_parity",

@@ -31,7 +31,7 @@ from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches, cast_dataset, split_batches
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.losses import LossFunction, find_loss
-from pycompare.training.network import checked_module, evaluating
+from pycompare.training.network import checked_module, evaluating, first_parameter
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -192,11 +192,9 @@ class NetworkLoss:
     def __init__(self, network: nn.Module, data: Any, loss: str | LossFunction, batch_size: int = _BATCH_SIZE) -> None:
         self._network = copy.deepcopy(checked_module(network)).eval()
         self._parameters = list(self._network.parameters())
-        if not self._parameters:
-            raise ValueError(f"`network` must have parameters; got {network!r}. Pass a module with layers.")
+        like = first_parameter(self._network)
         self._at_origin = [parameter.detach().clone() for parameter in self._parameters]
         self._function = find_loss(loss).function
-        like = self._parameters[0]
         dataset = cast_dataset("data", _checked_dataset(data), like)
         batch_size = whole_number("batch_size", batch_size, at_least=1)
         self._batches = list(cast_batches(split_batches(dataset, batch_size), like))
