@@ -30,12 +30,12 @@ def pytest_report_header() -> str:
     )
 
 
-def recorded(name: str) -> pd.DataFrame:
+def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
     """A recorded file, its doubles as they were, after its digest was checked."""
-    expected = json.loads((RECORDED / "manifest.json").read_text())["files"][name]["sha256"]
-    content = (RECORDED / name).read_bytes()
+    expected = json.loads((folder / "manifest.json").read_text())["files"][name]["sha256"]
+    content = (folder / name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == expected, f"{name} is not the recorded file"
-    return pd.read_csv(RECORDED / name)
+    return pd.read_csv(folder / name)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from pycompare.data.arrays import real_array
 from pycompare.labs.classes import checked_classes, class_logits
 from pycompare.results import Result
 from pycompare.seeding import torch_manual_seed
+from pycompare.sweeps.vary import Numbers, vary
 from pycompare.threads import torch_threads
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.network import evaluating, first_parameter, outputs_for
@@ -71,7 +73,7 @@ def mc_dropout(
     X: Any,
     y: Any = None,
     *,
-    passes: int | Sequence[int] = (1, 10, 100, 1000),
+    passes: Numbers = (1, 10, 100, 1000),
     ensembles: int = 20,
     seed: int = 123,
     threads: int | None = 1,
@@ -93,7 +95,7 @@ def mc_dropout(
         X: inputs of all rows, an array or a tensor, cast to the dtype and device of the network's first parameter;
             a tensor of whole numbers, such as tokens, stays one.
         y: classes from 0, one for each row; without them there is no error.
-        passes: sizes of ensembles, each 1 or more.
+        passes: the size of the ensembles, 1 or more, or a list of sizes.
         ensembles: of each size at most, 1 or more.
         seed: of torch's generator, which goes on afterwards as if nothing had been drawn.
         threads: of torch, as in `train_valid`.
@@ -118,14 +120,9 @@ def mc_dropout(
     inputs = _checked_inputs(network, X)
     with torch_threads(threads), torch.no_grad(), torch_manual_seed(seed, inputs.device):
         with evaluating(network):
-            plain = outputs_for(network, inputs)
-        classes = None if y is None else checked_classes("y", y, len(plain), class_logits(plain).shape[1])
-        means = [_Ensembles(0, 1), *(_Ensembles(n, min(ensembles, sizes[-1] // n)) for n in sizes)]
-        means[0].add(plain, softmax(class_logits(plain), 1))
-        for outputs in dropout_passes(network, inputs, sizes[-1]):
-            probabilities = softmax(class_logits(outputs), 1)
-            for mean in means[1:]:
-                mean.add(outputs, probabilities)
+            width = class_logits(outputs_for(network, inputs)).shape[1]
+        classes = None if y is None else checked_classes("y", y, len(inputs), width)
+        means = ensembles_of(network, inputs, sizes, ensembles)
     arguments = {"passes": sizes, "ensembles": ensembles, "seed": seed, "threads": threads, "network": str(network)}
     return MCDropout(
         pd.DataFrame([mean.row(classes) for mean in means]),
@@ -135,11 +132,20 @@ def mc_dropout(
     )
 
 
-def dropout_passes(network: nn.Module, inputs: Tensor, passes: int) -> Iterator[Tensor]:
-    """The outputs of `passes` passes with dropout, drawn from torch's generator as it stands."""
+def ensembles_of(network: nn.Module, inputs: Tensor, sizes: Sequence[int], most: int) -> list[Ensembles]:
+    """Plain evaluation as size 0, then up to `most` ensembles of each of the ascending `sizes`, all of the same passes.
+
+    Draws from torch's generator as it stands.
+    """
+    plain, *several = [Ensembles(0, 1), *(Ensembles(size, min(most, sizes[-1] // size)) for size in sizes)]
+    with evaluating(network):
+        plain.add(*_with_probabilities(network(inputs)))
     with dropping(network):
-        for _ in range(passes):
-            yield network(inputs)
+        for _ in range(sizes[-1]):
+            outputs = _with_probabilities(network(inputs))
+            for one in several:
+                one.add(*outputs)
+    return [plain, *several]
 
 
 @contextmanager
@@ -156,7 +162,7 @@ def _drops(module: nn.Module) -> bool:
     return isinstance(module, _DROPPING) and getattr(module, "dropout", 1) != 0
 
 
-class _Ensembles:
+class Ensembles:
     """Disjoint ensembles of one size: the means of their logits and probabilities; size 0 is plain evaluation."""
 
     def __init__(self, size: int, most: int) -> None:
@@ -202,11 +208,13 @@ def _entropy(probabilities: Tensor) -> float:
     return float(torch.special.entr(probabilities).sum(1).mean())
 
 
-def _checked_sizes(passes: int | Sequence[int]) -> list[int]:
-    given = [passes] if isinstance(passes, int) else list(passes)
-    if not given:
-        raise ValueError("`passes` must name at least one ensemble size; got none. Pass e.g. [1, 10, 100].")
-    return sorted({whole_number("passes", size, at_least=1) for size in given})
+def _with_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    return outputs, softmax(class_logits(outputs), 1)
+
+
+def _checked_sizes(passes: Numbers) -> list[int]:
+    variation = vary({"passes": passes}, {"passes": partial(whole_number, at_least=1)})
+    return sorted((variation.fixed | choice)["passes"] for choice in variation.choices())
 
 
 def _checked_inputs(network: nn.Module, X: Any) -> Tensor:

@@ -95,10 +95,14 @@ torch_randperm <- function(n) {
   new_tensor(permutation)
 }
 
-#' Dropout keeps an element where a 53-bit draw, made of two 32-bit draws, is below 1 - p.
+#' Dropout keeps an element where a 53-bit draw, made of two 32-bit draws, is below 1 - p. The draws
+#' run along the rows; none are made for p = 0.
 nnf_dropout <- function(input, p = 0.5) {
-  draws <- matrix(draw_uint32(2 * length(input[["value"]])), nrow = 2)
+  if (p == 0) return(input)
+  value <- input[["value"]]
+  draws <- matrix(draw_uint32(2 * length(value)), nrow = 2)
   uniform <- (draws[1, ] %% 2^21 * 2^32 + draws[2, ]) / 2^53
   factor <- (uniform < 1 - p) / (1 - p)
-  record(input[["value"]] * factor, list(input), function(g) list(g * factor))
+  if (is.matrix(value)) factor <- matrix(factor, nrow(value), byrow = TRUE)
+  record(value * factor, list(input), function(g) list(g * factor))
 }

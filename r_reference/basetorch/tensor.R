@@ -26,6 +26,8 @@ torch_double <- function() "double"
 
 torch_float <- function() "float"
 
+torch_long <- function() "long"
+
 #' A tensor of `value` with the sizes `...`.
 filled <- function(value, ...) {
   shape <- c(...)
@@ -35,6 +37,15 @@ filled <- function(value, ...) {
 torch_empty <- function(...) filled(0, ...)
 
 torch_ones <- function(...) filled(1, ...)
+
+#' The rows `i` of a matrix, written x[i, ], or elements of a vector.
+`[.torch_tensor` <- function(x, i, ...) {
+  if (x[["requires_grad"]]) stop("basetorch takes rows only of tensors that need no gradient.")
+  value <- x[["value"]]
+  new_tensor(if (is.matrix(value)) value[i, , drop = FALSE] else value[i])
+}
+
+as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
 
 #' A tensor's vector or matrix.
 as_array <- function(x) x[["value"]]
@@ -65,6 +76,7 @@ unsqueeze <- function(self, dim) {
 }
 
 tensor_methods <- list(
+  contiguous = function(self) self,
   item = function(self) self[["value"]][[1]],
   detach = function(self) new_tensor(self[["value"]]),
   unsqueeze = function(self, dim) unsqueeze(self, dim),

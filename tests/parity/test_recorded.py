@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,22 +11,26 @@ import torch
 
 from pycompare import spirals_data
 from pycompare.parity.suite import SAME_BITS, TABLES, Table
+from pycompare.parity.tables.recorded import recorded_folder
 from tests.conftest import KERNELS, RECORDED, recorded
 
 
-def test_every_recorded_file_is_what_the_manifest_says() -> None:
-    listed = json.loads((RECORDED / "manifest.json").read_text())["files"]
-    assert {path.name for path in RECORDED.glob("*.csv")} == set(listed)
-    assert {name: len(recorded(name)) for name in listed} == {name: entry["rows"] for name, entry in listed.items()}
+@pytest.mark.parametrize("folder", [RECORDED, recorded_folder("recorded_labs")], ids=lambda folder: folder.name)
+def test_every_recorded_file_is_what_the_manifest_says(folder: Path) -> None:
+    listed = json.loads((folder / "manifest.json").read_text())["files"]
+    assert {path.name for path in folder.glob("*.csv")} == set(listed)
+    rows = {name: len(recorded(name, folder)) for name in listed}
+    assert rows == {name: entry["rows"] for name, entry in listed.items()}
 
 
 def test_every_recorded_file_is_a_table_or_an_input() -> None:
-    assert {path.stem for path in RECORDED.glob("*.csv")} == {table.name for table in TABLES} | {"toy_xy"}
+    tables = {table.name for table in TABLES if table.folder == RECORDED.name}
+    assert {path.stem for path in RECORDED.glob("*.csv")} == tables | {"toy_xy"}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_table(table: Table) -> None:
-    ours, theirs = table.ours(), recorded(f"{table.name}.csv")
+    ours, theirs = table.ours(), recorded(table.recording.name, table.recording.parent)
     table.compare(ours, theirs, SAME_BITS if KERNELS == "recorded" else table.kernels).assert_within()
     assert list(ours) == list(theirs)
     if KERNELS == "recorded":

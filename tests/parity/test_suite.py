@@ -17,7 +17,6 @@ from pycompare.cli import app
 from pycompare.parity import Budget, RUnavailable, suite
 from pycompare.parity.session import reference_folder
 from pycompare.parity.tables import course
-from tests.conftest import RECORDED
 
 CHEAP = tuple(table for table in suite.TABLES if table.name in ("spirals_data", "one_cycle"))
 ALL = (*suite.TABLES, *suite.LIVE_ONLY)
@@ -176,8 +175,7 @@ def test_float32_values_are_counted_in_float32_s_ulps(ours: list[float], fields:
 
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 def test_tables_say_which_columns_hold_float32_values(table: suite.Table) -> None:
-    recorded = RECORDED / f"{table.name}.csv"
-    frame = pd.read_csv(recorded) if recorded.exists() else table.ours()
+    frame = pd.read_csv(table.recording) if table.recording.exists() else table.ours()
     numbers = frame.drop(columns=[*table.on], errors="ignore").select_dtypes("float")
     single = [name for name in numbers if np.array_equal(numbers[name], numbers[name].astype("f4"), equal_nan=True)]
     assert set(single) == set(table.float32) & set(numbers)

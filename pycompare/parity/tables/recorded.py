@@ -12,9 +12,9 @@ from pycompare.parity.session import reference_folder
 SEED = 123
 
 
-def recorded_folder() -> Path:
-    """The folder of the recorded tables: in the checkout, or within the installed package."""
-    return reference_folder() / "recorded"
+def recorded_folder(name: str = "recorded") -> Path:
+    """A folder of recorded tables, the course's or "recorded_labs": in the checkout, or within the installed package."""
+    return reference_folder() / name
 
 
 def toy_points() -> dict[str, Any]:
