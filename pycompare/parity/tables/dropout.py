@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -88,6 +89,5 @@ def _loss_and_error(network: nn.Module, inputs: Tensor, targets: Tensor) -> tupl
 
 def _logit_rows(passes: int, logits: Tensor) -> pd.DataFrame:
     """All rows of the first class first, as R's matrices lie."""
-    rows, classes = logits.shape
-    frame = pd.DataFrame({"passes": passes, "row": [*range(rows)] * classes})
-    return frame.assign(**{"class": [k for k in range(classes) for _ in range(rows)], "logit": doubles(logits.T)})
+    classes, rows = np.divmod(np.arange(logits.numel()), len(logits))
+    return pd.DataFrame({"passes": passes, "row": rows, "class": classes, "logit": doubles(logits.T)})

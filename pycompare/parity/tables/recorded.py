@@ -13,7 +13,7 @@ SEED = 123
 
 
 def recorded_folder(name: str = "recorded") -> Path:
-    """A folder of recorded tables, the course's or "recorded_labs": in the checkout, or within the installed package."""
+    """The folder of recorded tables, the course's or "recorded_labs": in the checkout, or in the installed package."""
     return reference_folder() / name
 
 
