@@ -6,6 +6,11 @@ from .data.rng import RRandom as RRandom
 from .data.split import Split as Split
 from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
+from .labs.boundaries import Boundary as Boundary
+from .labs.boundaries import Snapshots as Snapshots
+from .labs.boundaries import decision_boundary as decision_boundary
+from .labs.dropout import MCDropout as MCDropout
+from .labs.dropout import mc_dropout as mc_dropout
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock

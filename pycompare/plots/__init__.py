@@ -1,6 +1,7 @@
 """Every plot: a tidy frame in, a ggplot out. No torch, no training."""
 
 from pycompare.plots import _backend as _backend
+from pycompare.plots.boundary import plot_boundary
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
 from pycompare.plots.ensembles import plot_ensembles
 from pycompare.plots.image import image, png, retina
@@ -16,6 +17,7 @@ __all__ = [
     "legend_labels",
     "loss_limits",
     "path_styles",
+    "plot_boundary",
     "plot_comparison",
     "plot_ensembles",
     "plot_final",
