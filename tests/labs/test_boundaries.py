@@ -242,13 +242,10 @@ def test_without_epochs_there_is_no_film(tmp_path: Path) -> None:
         decision_boundary(_made(), (X, CLASSES), grid=2).animate(tmp_path / "a.gif")
 
 
-def test_a_result_is_printed_and_saved(tmp_path: Path) -> None:
+def test_a_result_is_printed() -> None:
     boundary = decision_boundary({"a": _made(), "b": _made()}, (X, CLASSES), grid=3)
     assert repr(boundary).startswith("Decision boundaries of 2 networks, 40 points\n\nconfig  points  accuracy")
     assert repr(decision_boundary(_made(1), (X, VALUES), grid=3)).startswith("Values of 1 network, 40 points")
-    assert {path.name for path in boundary.save(tmp_path)} == {"boundary.csv", "boundary.png", "settings.json"}
-    read = pd.read_csv(tmp_path / "boundary.csv").astype({"class": "Int64"})
-    assert read.equals(boundary.data)
 
 
 @pytest.mark.parametrize(
