@@ -211,9 +211,9 @@ def _axis(name: str, bounds: Range | None, column: Tensor, n: int) -> np.ndarray
 @torch.no_grad()
 def _outputs(network: nn.Module, rows: Tensor) -> Tensor:
     """The outputs in evaluation mode, on the CPU, shape (rows, outputs)."""
-    like = first_parameter(network)
+    own = rows.to(first_parameter(network), copy=True)  # a first layer may work in place
     with evaluating(network):
-        outputs = torch.cat([outputs_for(network, part) for part in rows.to(like).split(_ROWS)]).cpu()
+        outputs = torch.cat([outputs_for(network, part) for part in own.split(_ROWS)]).cpu()
     return outputs[:, None] if outputs.ndim == 1 else outputs
 
 

@@ -120,7 +120,7 @@ def mc_dropout(
     inputs = _checked_inputs(network, X)
     with torch_threads(threads), torch.no_grad(), torch_manual_seed(seed, inputs.device):
         with evaluating(network):
-            width = class_logits(outputs_for(network, inputs)).shape[1]
+            width = class_logits(outputs_for(network, inputs.clone())).shape[1]
         classes = None if y is None else checked_classes("y", y, len(inputs), width)
         means = ensembles_of(network, inputs, sizes, ensembles)
     arguments = {"passes": sizes, "ensembles": ensembles, "seed": seed, "threads": threads, "network": str(network)}
@@ -139,10 +139,10 @@ def ensembles_of(network: nn.Module, inputs: Tensor, sizes: Sequence[int], most:
     """
     plain, *several = [Ensembles(0, 1), *(Ensembles(size, min(most, sizes[-1] // size)) for size in sizes)]
     with evaluating(network):
-        plain.add(*_with_probabilities(network(inputs)))
+        plain.add(*_with_probabilities(network(inputs.clone())))  # a first layer may work in place
     with dropping(network):
         for _ in range(sizes[-1]):
-            outputs = _with_probabilities(network(inputs))
+            outputs = _with_probabilities(network(inputs.clone()))
             for one in several:
                 one.add(*outputs)
     return [plain, *several]

@@ -103,6 +103,18 @@ def test_many_cells_are_evaluated_in_parts() -> None:
     np.testing.assert_allclose(data["value"], _outputs(network, data)[:, 0], rtol=1e-5, atol=1e-6)  # float32 products
 
 
+def test_a_first_layer_may_work_in_place() -> None:
+    networks = {
+        name: nn.Sequential(nn.ReLU(inplace), _made()).double() for name, inplace in (("a", True), ("b", False))
+    }
+    frames = [
+        frame.drop(columns="config")
+        for _, frame in decision_boundary(networks, (X, CLASSES), grid=4).data.groupby("config")
+    ]
+    assert frames[0].equals(frames[1].reset_index(drop=True))
+    assert frames[0]["x"].min() < 0
+
+
 def test_networks_are_left_as_they_were() -> None:
     network = _made()
     for i, module in enumerate(network.modules()):

@@ -109,6 +109,18 @@ def test_means_are_those_of_passes_added_up_one_by_one() -> None:
     assert row["standard_error"] == pytest.approx(abs(errors[0] - errors[1]) / 2, rel=1e-14)
 
 
+@pytest.mark.parametrize("first", [nn.Dropout, nn.ReLU])
+def test_a_first_layer_may_work_in_place(first: type[nn.Module]) -> None:
+    several, again = (
+        _made(lambda inplace=inplace: nn.Sequential(first(inplace=inplace), nn.Dropout(), nn.Linear(8, 3)))
+        for inplace in (True, False)
+    )
+    given = X.clone()
+    ours, theirs = (mc_dropout(network, given, passes=5).logits for network in (several, again))
+    assert torch.equal(ours[5], theirs[5])
+    assert torch.equal(given, X)
+
+
 def test_plain_evaluation_comes_first_and_sizes_ascend() -> None:
     data = mc_dropout(_made(), X, CLASSES, passes=[100, 1, 10], ensembles=20).data
     assert data["passes"].tolist() == [0, 1, 10, 100]
