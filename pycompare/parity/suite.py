@@ -206,9 +206,7 @@ TABLES = (
         ("init", "layer"),
         initialization.activations,
         live={"n": 500, "depth": 10},
-        stand_in=Budget(
-            rtol=1e-4, why="normal draws approximated in float32: 1.3e-6; one sign that flips would be 4e-5"
-        ),
+        stand_in=Budget(rtol=1e-4, why="normal draws approximated in float32: 1.3e-6; a sign that flips is 4e-5"),
     ),
     TrainedTable(
         "gradient_norms",
