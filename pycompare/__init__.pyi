@@ -1,3 +1,5 @@
+from .data.classification import classification_data as classification_data
+from .data.digits import digits_data as digits_data
 from .data.mlbench import friedman1 as friedman1
 from .data.mlbench import friedman2 as friedman2
 from .data.mlbench import friedman3 as friedman3
@@ -8,8 +10,12 @@ from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
 from .labs.activations import ActivationStatistics as ActivationStatistics
 from .labs.activations import activation_statistics as activation_statistics
+from .labs.dropout_training import DropoutComparison as DropoutComparison
+from .labs.dropout_training import compare_dropout as compare_dropout
 from .labs.gradients import GradientRecord as GradientRecord
 from .labs.gradients import GradientRecorder as GradientRecorder
+from .labs.initialization import InitComparison as InitComparison
+from .labs.initialization import compare_inits as compare_inits
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock

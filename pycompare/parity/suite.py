@@ -265,7 +265,8 @@ def recorded_results() -> Iterator[TableResult]:
 def live_results(session: RSession) -> Iterator[TableResult]:
     """Compare ours with what R computes now, each table at the length of its `live` run."""
     source_exercises(session)
-    yield _random_numbers(session)
+    yield _drawn("runif, rnorm, sample", draws.random_numbers, session)
+    yield _drawn("mlbench.*: all 18 generators", draws.mlbench_data, session)
     for table in (*TABLES, *LIVE_ONLY):
         yield live_result(table, session)
 
@@ -314,12 +315,10 @@ def totals(results: Sequence[TableResult]) -> str:
     return f"{len(results)} tables, {numbers:,} numbers: {counts}, {verdict}."
 
 
-def _random_numbers(session: RSession) -> TableResult:
+def _drawn(functions: str, ours: Callable[..., pd.DataFrame], session: RSession) -> TableResult:
+    theirs = session.call(f"draw_{ours.__name__}", np.array(SEEDS), np.array(SIZES))
     on = ("call", "seed", "size", "index")
-    theirs = session.call("draw_random_numbers", np.array(SEEDS), np.array(SIZES))
-    ours = draws.random_numbers(SEEDS, SIZES)
-    report = compare_trajectories(ours, theirs, on=on, budget=SAME_BITS)
-    functions = "runif, rnorm, sample, mlbench.friedman1, 2, 3, mlbench.spirals"
+    report = compare_trajectories(ours(SEEDS, SIZES), theirs, on=on, budget=SAME_BITS)
     return TableResult(functions, LANES[str(session.backend)], report)
 
 

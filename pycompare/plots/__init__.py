@@ -6,6 +6,8 @@ from pycompare.plots.image import image, png, retina
 from pycompare.plots.layers import plot_activations, plot_gradients
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
+from pycompare.plots.points import plot_points
+from pycompare.plots.seeds import plot_over_seeds, plot_paired
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
 
 __all__ = [
@@ -21,8 +23,11 @@ __all__ = [
     "plot_final",
     "plot_fit",
     "plot_gradients",
+    "plot_over_seeds",
+    "plot_paired",
     "plot_parity",
     "plot_paths",
+    "plot_points",
     "plot_trajectory",
     "png",
     "retina",

@@ -16,7 +16,7 @@ from pycompare.parity import Budget, RSession, compare_trajectories
 from pycompare.parity.session import reference_folder
 from pycompare.parity.suite import IN_DOUBLE, LIVE_ONLY, TABLES, Table, live_result, source_exercises
 from pycompare.parity.tables.descents import MAP_LOSSES, ROSENBROCK_RUNS, SGD_SETTINGS
-from pycompare.parity.tables.draws import random_numbers
+from pycompare.parity.tables.draws import mlbench_data, random_numbers
 from pycompare.parity.tables.recorded import toy_points
 from pycompare.plots import loss_limits
 
@@ -34,7 +34,7 @@ plotted_path <- function(...) {
   layers <- optimize_rosenbrock(...)$layers
   layers[[length(layers)]]$data
 }
-drawn_values <- function(seed, sizes) draw_random_numbers(seed, sizes)$value
+drawn_values <- function(draw, seed, sizes) get(draw)(seed, sizes)$value
 """
 
 STABLE = Budget(
@@ -56,11 +56,12 @@ def test_table(table: Table, stand_in: RSession) -> None:
     live_result(table, stand_in).report.assert_within()
 
 
-def test_random_numbers_of_50_seeds(stand_in: RSession) -> None:
-    assert len(set(SEEDS)) == 50
-    for seed in SEEDS:
-        theirs = stand_in.call("drawn_values", seed, np.array(SIZES))
-        assert np.array_equal(random_numbers([seed], SIZES)["value"], theirs), f"seed {seed}"
+@pytest.mark.parametrize(("draw", "seeds"), [(random_numbers, SEEDS), (mlbench_data, SEEDS[:20])])
+def test_draws_of_20_seeds_and_more(stand_in: RSession, draw: Any, seeds: list[int]) -> None:
+    assert len(set(seeds)) >= 20
+    for seed in seeds:
+        theirs = stand_in.call("drawn_values", f"draw_{draw.__name__}", seed, np.array(SIZES))
+        assert np.array_equal(draw([seed], SIZES)["value"], theirs), f"seed {seed}"
 
 
 @pytest.mark.parametrize(("lr", "beta"), ROSENBROCK_RUNS)

@@ -64,14 +64,14 @@ def test_the_recorded_lane() -> None:
 
 
 @pytest.mark.r
-@pytest.mark.parametrize(("arguments", "rows"), [((), 2 + 3), (("--lane", "basetorch"), 3)])
+@pytest.mark.parametrize(("arguments", "rows"), [((), 2 + 4), (("--lane", "basetorch"), 4)])
 def test_the_command_with_r(arguments: tuple[str, ...], rows: int) -> None:
     result = parity(*arguments)
     assert result.exit_code == 0, result.output
     printed = result.stdout.splitlines()
     assert printed[0].split() == COLUMNS
     assert sum(line.endswith("identical bits") for line in printed) == rows
-    assert sum("live R with the stand-in" in line or "live R torch" in line for line in printed) == 3
+    assert sum("live R with the stand-in" in line or "live R torch" in line for line in printed) == 4
     assert "doctor" not in result.stdout
     assert printed[-1].startswith(f"{rows} tables, ")
     assert printed[-1].endswith("none missed: pycompare computes what R does.")
@@ -82,7 +82,7 @@ def test_what_r_torch_has_not_recorded_is_compared_live(monkeypatch: pytest.Monk
     monkeypatch.setattr(suite, "TABLES", ())
     monkeypatch.setattr(suite, "LIVE_ONLY", ALL[-1:])
     assert list(suite.run("recorded")) == []
-    _, result = suite.run("basetorch")
+    *_, result = suite.run("basetorch")
     assert (result.functions, result.runs, len(result.report.data)) == ("loss_map", 4, 4 * 21**2 * 3)
     assert result.passed
     assert not result.has_curves
