@@ -17,9 +17,11 @@ from pycompare import Split, compare_configs, course_data, friedman1
 from pycompare.labels import r_number
 
 SEED = 123
+EPS = 1e-8
 COURSE = (4, 50, 50, 1)
 LARGE = (10, 256, 256, 1)
 LARGE_ROWS = 20_000
+Setting = tuple[str, dict[str, Any]]
 _VARIED = ("batch_size", "lr", "weight_decay", "beta1", "beta2")
 _DEFAULTS = {name: inspect.signature(compare_configs).parameters[name].default for name in _VARIED}
 
@@ -51,7 +53,7 @@ class Workload:
     course: bool = False
     rounding: float = 0.0
 
-    def settings(self) -> list[tuple[str, dict[str, Any]]]:
+    def settings(self) -> list[Setting]:
         """The label and all hyper-parameters of every run."""
         every = _DEFAULTS | self.fixed
         return [(f"{self.parameter} = {r_number(value)}", every | {self.parameter: value}) for value in self.values]
@@ -134,3 +136,30 @@ def float32(split: Split) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The tensors of the training and of the validation set, in single precision."""
     train, valid = (tuple(tensor.float() for tensor in part.tensors) for part in (split.train, split.valid))
     return train, valid
+
+
+def groups(workload: Workload) -> list[list[Setting]]:
+    """The configurations that one program can train side by side: those with the same batch size."""
+    settings = workload.settings()
+    return [[setting] for setting in settings] if workload.parameter == "batch_size" else [settings]
+
+
+def adamw_constants(settings: list[Setting]) -> dict[str, np.ndarray]:
+    """AdamW's constants of every configuration, computed in double: 1 - 0.999 in single is wrong by 5e-5 relative."""
+    lr, decay, b1, b2 = (np.array([one[name] for _, one in settings]) for name in ("lr", "weight_decay", "beta1", "beta2"))
+    with np.errstate(divide="ignore"):  # log(0) is right for beta = 0
+        exact = {"b1": b1, "b2": b2, "rest1": 1 - b1, "rest2": 1 - b2, "log1": np.log(b1), "log2": np.log(b2)}
+    exact |= {"lr": lr, "kept": 1 - lr * decay}
+    return {name: column.astype(np.float32) for name, column in exact.items()}
+
+
+def padded(tensors: tuple[Tensor, ...], size: int) -> tuple[np.ndarray, ...]:
+    """Batches (steps, size, ...) of every tensor, the last filled up with zeros, and the weight of each row in them."""
+    rows = len(tensors[0])
+    steps = -(-rows // size)
+    padded = []
+    for array in (*(tensor.numpy() for tensor in tensors), np.ones((rows, 1), np.float32)):
+        filled = np.zeros((steps * size, *array.shape[1:]), np.float32)
+        filled[:rows] = array
+        padded.append(filled.reshape(steps, size, *array.shape[1:]))
+    return tuple(padded)
