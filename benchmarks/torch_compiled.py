@@ -1,14 +1,15 @@
-"""The sweep through torch.compile: the whole step one compiled function, `vmap` over configurations, a loop over steps."""
+"""The sweep through torch.compile: a step is one program, `vmap` over configurations; Python loops over steps."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import torch
+import torch._dynamo
 from torch import Tensor, nn
 from torch.func import grad, vmap
 from workloads import EPS, Setting, Workload, adamw_constants, float32, groups, padded, seeded
+
+torch._dynamo.config.recompile_limit = 100  # one program for each batch size, as in JAX: faster than one for all
 
 Params = tuple[Tensor, ...]
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -26,7 +27,9 @@ def _group(workload: Workload, settings: list[Setting]) -> list[pd.DataFrame]:
     first, second = (tuple(torch.zeros_like(p) for p in params) for _ in range(2))
     hyper = {name: torch.from_numpy(column) for name, column in adamw_constants(settings).items()}
     size = int(settings[0][1]["batch_size"])
-    train, valid = (list(zip(*map(torch.from_numpy, padded(part, size)), strict=True)) for part in float32(workload.split))
+    train, valid = (
+        list(zip(*map(torch.from_numpy, padded(part, size)), strict=True)) for part in float32(workload.split)
+    )
     state, t, losses = (params, first, second), torch.zeros(()), []
     for _ in range(workload.epochs):
         for batch in train:
@@ -58,12 +61,11 @@ def _step(state: State, hyper: dict[str, Tensor], t: Tensor, batch: Batch) -> St
     return tuple(p * hyper["kept"] - rate * m / (v.sqrt() / root + EPS) for p, m, v in moved), first, second
 
 
-# Sizes are not compiled in: one program serves all batch sizes.
-@torch.compile(dynamic=True)
+@torch.compile(dynamic=False)
 def _steps(state: State, hyper: dict[str, Tensor], t: Tensor, batch: Batch) -> State:
     return vmap(_step, in_dims=(0, 0, None, None))(state, hyper, t, batch)
 
 
-@torch.compile(dynamic=True)
+@torch.compile(dynamic=False)
 def _losses(params: Params, batch: Batch) -> Tensor:
     return vmap(_loss, in_dims=(0, None))(params, batch)
