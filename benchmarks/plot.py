@@ -55,7 +55,7 @@ def batch_size_plot(rows: Rows) -> p9.ggplot:
         + p9.geom_line()
         + p9.geom_point(size=2)
         + p9.facet_wrap("contender", ncol=3)
-        + p9.scale_x_log10(breaks=[16, 64, 256, 1024, 4096], labels=lambda breaks: [f"{size:g}" for size in breaks])
+        + p9.scale_x_log10(breaks=[16, 128, 1024], labels=lambda breaks: [f"{size:g}" for size in breaks])
         + p9.scale_y_log10(labels=lambda breaks: [f"{times:g}" for times in breaks])
         + _scales()
         + p9.theme_minimal()

@@ -144,7 +144,7 @@ def _seconds(rows: Rows, index: str | list[str]) -> pd.DataFrame:
     """Medians, one row a workload, one column a contender, in the order in which they were measured."""
     keys = [index] if isinstance(index, str) else index
     frame = pd.DataFrame(rows).set_index([*keys, "contender"])
-    return frame["median"].astype(float).unstack(sort=False).dropna(axis="columns", how="all")  # noqa: PD010: keeps order
+    return frame["median"].astype(float).unstack(sort=False).dropna(axis="columns", how="all")  # noqa: PD010
 
 
 def _number(value: float | None) -> str:
