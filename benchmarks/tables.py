@@ -59,7 +59,7 @@ def _cell(row: dict[str, Any]) -> str:
 
 def _large(result: dict[str, Any]) -> str:
     """One row a batch size, and how fast compiled is as a share of the best of all others."""
-    seconds = _seconds(result["large"], "workload")
+    seconds = _seconds(result["large"], "workload").dropna(axis="columns", how="all")
     best = seconds.drop(columns=COMPILED, errors="ignore").min(axis=1)
     lines = [
         [name, *(_number(value) for value in row), _ratio(best[name], row.get(COMPILED))]
@@ -144,7 +144,7 @@ def _seconds(rows: Rows, index: str | list[str]) -> pd.DataFrame:
     """Medians, one row a workload, one column a contender, in the order in which they were measured."""
     keys = [index] if isinstance(index, str) else index
     frame = pd.DataFrame(rows).set_index([*keys, "contender"])
-    return frame["median"].astype(float).unstack(sort=False).dropna(axis="columns", how="all")  # noqa: PD010
+    return frame["median"].astype(float).unstack(sort=False)  # noqa: PD010
 
 
 def _number(value: float | None) -> str:
