@@ -22,7 +22,7 @@ WORKER = """
 from pycompare.sweeps import configs, parallel
 from time import perf_counter as clock
 start = clock()
-parallel.get_reusable_executor(1).submit(parallel._receive, configs._Sweep).result()
+parallel.get_reusable_executor(1).submit(parallel._receive, configs.compare_configs).result()
 print(clock() - start)
 """
 COMPARE = ["-m", "pycompare", "compare", "--lr", "1,0.1,0.01,0.001", "--out", f"{tempfile.gettempdir()}/pycompare"]

@@ -8,10 +8,11 @@ nn_module <- function(classname = NULL, initialize, forward) {
     class(self) <- "nn_Module"
     bind_self(initialize, self)(...)
     self$forward <- bind_self(forward, self)
-    structure(
+    self[["module"]] <- structure(
       function(...) self$forward(...),
       class = c(classname, "nn_module"), module = self
     )
+    self[["module"]]
   }
 }
 
@@ -40,6 +41,13 @@ nn_parameter <- function(x) {
 # The stand-in has no module that acts differently in training, so both only mark the state.
 module_methods <- list(
   parameters = function(self) collect_parameters(self),
+  children = function(self) {
+    Filter(function(member) inherits(member, "nn_module"), mget(as.character(self[["registered"]]), self))
+  },
+  modules = function(self) {
+    inner <- lapply(unname(self[["module"]]$children), function(child) child$modules)
+    c(list(self[["module"]]), unlist(inner, recursive = FALSE))
+  },
   train = function(self) function() invisible(self[["training"]] <- TRUE),
   eval = function(self) function() invisible(self[["training"]] <- FALSE)
 )
@@ -60,7 +68,7 @@ collect_parameters <- function(self) {
       parameters[[name]] <- member
     } else {
       found <- member$parameters
-      parameters[paste0(name, ".", names(found))] <- found
+      parameters[sprintf("%s.%s", name, names(found))] <- found
     }
   }
   parameters
@@ -76,4 +84,29 @@ nn_linear <- nn_module(
     nn_init_uniform_(self$bias, -bound, bound)
   },
   forward = function(input) nnf_linear(input, self$weight, self$bias)
+)
+
+nn_relu <- nn_module(
+  "nn_relu",
+  initialize = function() NULL,
+  forward = function(input) nnf_relu(input)
+)
+
+nn_sigmoid <- nn_module(
+  "nn_sigmoid",
+  initialize = function() NULL,
+  forward = function(input) sigmoid(input)
+)
+
+#' Modules that are called one after the other, named "0", "1", ...
+nn_sequential <- nn_module(
+  "nn_sequential",
+  initialize = function(...) {
+    modules <- list(...)
+    for (i in seq_along(modules)) `$<-.nn_Module`(self, as.character(i - 1), modules[[i]])
+  },
+  forward = function(input) {
+    for (name in self[["registered"]]) input <- self[[name]](input)
+    input
+  }
 )

@@ -64,7 +64,21 @@ unsqueeze <- function(self, dim) {
   record(array(value, shape), list(self), function(g) list(fill_like(value, g)))
 }
 
+#' A tensor of `value`, computed from `self` without a derivative, and therefore of none that is followed.
+without_gradient <- function(self, value) {
+  if (autograd$enabled && self[["requires_grad"]]) {
+    stop("This method of basetorch has no gradient. Detach the tensor, or use with_no_grad().")
+  }
+  new_tensor(value)
+}
+
 tensor_methods <- list(
+  abs = function(self) without_gradient(self, abs(self[["value"]])),
+  mean = function(self) without_gradient(self, mean(self[["value"]])),
+  norm = function(self) without_gradient(self, sqrt(sum(self[["value"]]^2))),
+  std = function(self) without_gradient(self, stats::sd(self[["value"]])),
+  contiguous = function(self) self,
+  to = function(self, dtype) self,
   item = function(self) self[["value"]][[1]],
   detach = function(self) new_tensor(self[["value"]]),
   unsqueeze = function(self, dim) unsqueeze(self, dim),

@@ -17,6 +17,12 @@ def recorded_folder() -> Path:
     return reference_folder() / "recorded"
 
 
+def recording(name: str) -> Path:
+    """The file of the recorded table `name`: the laboratories' have a folder of their own."""
+    course, labs = (reference_folder() / folder / f"{name}.csv" for folder in ("recorded", "recorded_labs"))
+    return labs if labs.exists() else course
+
+
 def toy_points() -> dict[str, Any]:
     """The points x and y that R torch fitted lines to."""
     toy = pd.read_csv(recorded_folder() / "toy_xy.csv")
