@@ -1,3 +1,5 @@
+from .data.classification import classification_data as classification_data
+from .data.digits import digits_data as digits_data
 from .data.mlbench import friedman1 as friedman1
 from .data.mlbench import friedman2 as friedman2
 from .data.mlbench import friedman3 as friedman3
@@ -6,11 +8,19 @@ from .data.rng import RRandom as RRandom
 from .data.split import Split as Split
 from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
+from .labs.activations import ActivationStatistics as ActivationStatistics
+from .labs.activations import activation_statistics as activation_statistics
 from .labs.boundaries import Boundary as Boundary
 from .labs.boundaries import Snapshots as Snapshots
 from .labs.boundaries import decision_boundary as decision_boundary
 from .labs.dropout import MCDropout as MCDropout
 from .labs.dropout import mc_dropout as mc_dropout
+from .labs.dropout_training import DropoutComparison as DropoutComparison
+from .labs.dropout_training import compare_dropout as compare_dropout
+from .labs.gradients import GradientRecord as GradientRecord
+from .labs.gradients import GradientRecorder as GradientRecorder
+from .labs.initialization import InitComparison as InitComparison
+from .labs.initialization import compare_inits as compare_inits
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock
@@ -19,6 +29,7 @@ from .seeding import torch_manual_seed as torch_manual_seed
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
 from .threads import torch_threads as torch_threads
+from .training.initializers import initialise as initialise
 from .training.loop import train_loop as train_loop
 from .training.loop import train_valid as train_valid
 from .training.loop import valid_loop as valid_loop

@@ -18,6 +18,12 @@ def expanded(path: str | PathLike[str]) -> Path:
         return Path(path)
 
 
+def cache_folder() -> Path:
+    """Where what can be made or fetched again is kept: $PYCOMPARE_CACHE, else pycompare in the user's caches."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pycompare"
+    return Path(os.environ.get("PYCOMPARE_CACHE") or default)
+
+
 def check_writable(folder: str | PathLike[str], *, name: str = "folder") -> None:
     """Try to write in `folder` or, where it is yet to be made, in the nearest folder above it. Leaves nothing there.
 

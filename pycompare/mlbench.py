@@ -1,5 +1,43 @@
 """mlbench's generators, by the name of R's package."""
 
-from pycompare.data.mlbench import friedman1, friedman2, friedman3, spirals, waveform
+from pycompare.data.mlbench import (
+    cassini,
+    circle,
+    cuboids,
+    friedman1,
+    friedman2,
+    friedman3,
+    hypercube,
+    normals_2d,
+    peak,
+    ringnorm,
+    shapes,
+    simplex,
+    smiley,
+    spirals,
+    threenorm,
+    twonorm,
+    waveform,
+    xor,
+)
 
-__all__ = ["friedman1", "friedman2", "friedman3", "spirals", "waveform"]
+__all__ = [
+    "cassini",
+    "circle",
+    "cuboids",
+    "friedman1",
+    "friedman2",
+    "friedman3",
+    "hypercube",
+    "normals_2d",
+    "peak",
+    "ringnorm",
+    "shapes",
+    "simplex",
+    "smiley",
+    "spirals",
+    "threenorm",
+    "twonorm",
+    "waveform",
+    "xor",
+]

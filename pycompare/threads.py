@@ -12,6 +12,11 @@ import torch
 from pycompare.checks import whole_number
 
 _one_change_at_a_time = threading.Lock()
+_here = threading.local()
+
+
+class StoppedError(Exception):
+    """Another thread has asked this one to stop."""
 
 
 @contextmanager
@@ -40,6 +45,22 @@ def torch_threads(count: int | None = 1) -> Iterator[None]:
         yield
     finally:
         _set_threads(before)
+
+
+@contextmanager
+def stoppable(stop: threading.Event) -> Iterator[None]:
+    """Let long computations of this thread of Python end with `StoppedError` soon after `stop` is set."""
+    _here.stop = stop
+    try:
+        yield
+    finally:
+        del _here.stop
+
+
+def check_stop() -> None:
+    """Raise `StoppedError` where this thread was asked to stop; for long computations to call now and then."""
+    if (stop := getattr(_here, "stop", None)) and stop.is_set():
+        raise StoppedError
 
 
 def checked_threads(threads: int | None) -> int | None:

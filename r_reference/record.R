@@ -182,6 +182,55 @@ record_loss_map <- function(toy, n = 21) {
   do.call(rbind, rows)
 }
 
+#' Activations of a deep network on points of a circle, by initialiser. Its recording is among those of
+#' the laboratories.
+record_activations <- function(n = 10000, depth = 20) {
+  circle <- with_r_seed(123, mlbench::mlbench.circle(n, d = 2))
+  x <- torch_tensor(circle$x, dtype = torch_float())$contiguous()
+  fills <- list(
+    normal_1 = function(weight) nn_init_normal_(weight, 0, 1),
+    xavier_normal = nn_init_xavier_normal_,
+    kaiming_normal = function(weight) nn_init_kaiming_normal_(weight, nonlinearity = "relu")
+  )
+  rows <- lapply(names(fills), function(init) {
+    network <- with_torch_manual_seed(
+      seed = 123, initialise(relu_layers(c(2, rep(100, depth), 2)), fills[[init]])
+    )
+    data.frame(init = init, activation_statistics(network, x))
+  })
+  do.call(rbind, rows)
+}
+
+#' Gradients of a small network on xor, by initialiser and optimiser. Its recording is among those of
+#' the laboratories.
+record_gradient_norms <- function(steps = 1000) {
+  x <- torch_tensor(rbind(c(0, 0), c(0, 1), c(1, 0), c(1, 1)), dtype = torch_float())$contiguous()
+  y <- torch_tensor(c(0, 1, 1, 0), dtype = torch_float())$unsqueeze(2)
+  fills <- list(
+    xavier_uniform = nn_init_xavier_uniform_,
+    kaiming_uniform = function(weight) nn_init_kaiming_uniform_(weight, nonlinearity = "relu"),
+    normal_0.5 = function(weight) nn_init_normal_(weight, 0, 0.5)
+  )
+  optimizers <- list(
+    sgd = function(p) optim_ignite_sgd(p, lr = 0.02),
+    momentum = function(p) optim_ignite_sgd(p, lr = 0.02, momentum = 0.9),
+    rmsprop = function(p) optim_ignite_rmsprop(p, lr = 0.02),
+    adam = function(p) optim_ignite_adam(p, lr = 0.02)
+  )
+  runs <- expand.grid(optimizer = names(optimizers), init = names(fills), stringsAsFactors = FALSE)
+  rows <- lapply(seq_len(nrow(runs)), function(i) {
+    run <- runs[i, ]
+    network <- with_torch_manual_seed(seed = 123, initialise(
+      nn_sequential(nn_linear(2, 4), nn_relu(), nn_linear(4, 1), nn_sigmoid()), fills[[run$init]],
+      zero_bias = FALSE
+    ))
+    opt <- optimizers[[run$optimizer]](network$parameters)
+    norms <- gradient_norms(network, opt, x, y, steps)
+    data.frame(init = run$init, optimizer = run$optimizer, norms, row.names = NULL)
+  })
+  do.call(rbind, rows)
+}
+
 #' Losses and errors of a training with dropout and of one without, recorded in recorded_labs/.
 record_dropout_runs <- function(epochs = 10) {
   sets <- waveform_sets()

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from pycompare.parity import mkl_kernels
-from pycompare.parity.tables.recorded import recorded_folder
+from pycompare.parity.tables.recorded import recorded_folder, recording
 
 matplotlib.use("agg")
 
@@ -30,12 +30,12 @@ def pytest_report_header() -> str:
     )
 
 
-def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
+def recorded(name: str) -> pd.DataFrame:
     """A recorded file, its doubles as they were, after its digest was checked."""
-    expected = json.loads((folder / "manifest.json").read_text())["files"][name]["sha256"]
-    content = (folder / name).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == expected, f"{name} is not the recorded file"
-    return pd.read_csv(folder / name)
+    path = recording(name.removesuffix(".csv"))
+    expected = json.loads((path.parent / "manifest.json").read_text())["files"][name]["sha256"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == expected, f"{name} is not the recorded file"
+    return pd.read_csv(path)
 
 
 @pytest.fixture(autouse=True, scope="session")

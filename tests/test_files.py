@@ -52,6 +52,23 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "/home/me/.cache/pycompare"),
+        ({"XDG_CACHE_HOME": "/caches"}, "/caches/pycompare"),
+        ({"XDG_CACHE_HOME": "/caches", "PYCOMPARE_CACHE": "/ours"}, "/ours"),
+        ({"XDG_CACHE_HOME": "", "PYCOMPARE_CACHE": ""}, "/home/me/.cache/pycompare"),
+    ],
+)
+def test_the_cache(variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CACHE_HOME", "PYCOMPARE_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"HOME": "/home/me"} | variables).items():
+        monkeypatch.setenv(name, value)
+    assert files.cache_folder() == Path(expected)
+
+
+@pytest.mark.parametrize(
     ("path", "expected"), [("~/a", "/home/me/a"), ("a~", "a~"), ("~no-such-user/a", "~no-such-user/a")]
 )
 def test_a_tilde_is_a_home_where_there_is_one(path: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:

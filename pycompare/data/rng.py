@@ -95,9 +95,7 @@ class RRandom:
         centre, spread = number("mean", mean), number("sd", sd, at_least=0)
         if spread == 0:
             return np.full(count, centre)
-        pairs = self._uniform(2 * count).reshape(count, 2)
-        u = np.floor(_BIG * pairs[:, 0]) + pairs[:, 1]
-        return centre + spread * standard_normal_quantile(u / _BIG)
+        return centre + spread * standard_normals(self._uniform(2 * count))
 
     def sample(
         self, x: int | Sequence[Any] | NDArray[Any], size: int | None = None, replace: bool = False
@@ -182,6 +180,18 @@ class RRandom:
     def _uniform(self, n: int) -> Doubles:
         u = self._twister.random_raw(n) * _UNIT
         return np.clip(u, _EDGE, 1.0 - _EDGE)
+
+
+def standard_normals(u: Doubles) -> Doubles:
+    """The standard normal numbers that R's `norm_rand` makes of the uniform ones `u`, two of them, side by side, each.
+
+    Arguments:
+        u: what a stream's `runif` drew, shape (..., 2 n).
+
+    Returns:
+        float64, shape (..., n).
+    """
+    return standard_normal_quantile((np.floor(_BIG * u[..., ::2]) + u[..., 1::2]) / _BIG)
 
 
 def standard_normal_quantile(p: ArrayLike) -> Doubles:

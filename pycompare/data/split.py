@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,12 +18,15 @@ from pycompare.data.arrays import real_array
 from pycompare.data.csv_file import Source, read_columns
 from pycompare.data.rng import Doubles, RRandom
 
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """A training and a validation set, each a `TensorDataset` of inputs (n, ...) and targets (n, k), checked here.
 
-    Values of a split made by this package are float64; training casts them to the dtype of its network.
+    Indices of classes may have the shape (n,), too. Training casts values to the dtype of its network.
 
     Attributes:
         train: the training set.
@@ -114,6 +118,29 @@ class Split:
         train, valid = (TensorDataset(*part) for part in zip(*columns, strict=True))
         return Split(train, valid)
 
+    def plot(self) -> ggplot:
+        """Draw both sets, side by side: two inputs as a place, the target as a colour and, for classes, as a mark.
+
+        Targets that are whole numbers, ten different ones at most, are classes. The axes are equal, unless the points
+        spread more than ten times as far along one input as along the other.
+
+        Raises:
+            ValueError: there are more or fewer than two inputs, or several targets.
+
+        Example:
+            >>> plot = spirals_data().plot()
+        """
+        from pycompare.plots import plot_points
+
+        x, y = self.train.tensors
+        if x.shape[1:] != (2,) or y[0].numel() != 1:
+            raise ValueError(
+                "`split` must have two inputs and one target to be drawn; got a row of inputs of shape"
+                f" {tuple(x.shape[1:])}, of targets {tuple(y.shape[1:])}."
+                " Choose columns, as in Split.from_arrays(X[:, :2], y)."
+            )
+        return plot_points(pd.concat([_points("training", self.train), _points("validation", self.valid)]))
+
 
 def course_data(seed: int = 123) -> Split:
     """The course's data: `mlbench.friedman3(1000, sd = 0.1)` after `set.seed(seed)`, then `sample(1000, 700)`.
@@ -153,6 +180,11 @@ def training_set(data: Any) -> Dataset[Any]:
     if len(x) != len(y):
         raise ValueError(f"`data` must have one target for each input; got {len(x)} and {len(y)}. Check their lengths.")
     return TensorDataset(x, y)
+
+
+def _points(name: str, dataset: TensorDataset) -> pd.DataFrame:
+    x, y = (tensor.detach().double().cpu().numpy() for tensor in dataset.tensors)
+    return pd.DataFrame({"set": name, "x": x[:, 0], "y": x[:, 1], "value": y.reshape(-1)})
 
 
 def _standardized(train: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

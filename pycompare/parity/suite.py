@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,8 +18,8 @@ import torch
 from pycompare.parity.compare import Budget, ParityReport, compare_trajectories
 from pycompare.parity.kernels import mkl_kernels
 from pycompare.parity.session import RSession, RUnavailable, reference_folder
-from pycompare.parity.tables import course, descents, draws, dropout
-from pycompare.parity.tables.recorded import recorded_folder, toy_points
+from pycompare.parity.tables import course, descents, draws, dropout, initialization
+from pycompare.parity.tables.recorded import recording, toy_points
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -55,7 +54,6 @@ class Table:
         live: the arguments of both sides in a live run, where a shorter one suffices.
         kernels: what is allowed where matrix products have other bits than the recording's.
         stand_in: what is allowed between `in_double` and the stand-in.
-        folder: of the recording: the course's "recorded", or the laboratories' "recorded_labs".
     """
 
     name: str
@@ -67,12 +65,6 @@ class Table:
     live: dict[str, Any] = field(default_factory=dict)
     kernels: Budget = SAME_BITS
     stand_in: Budget = SAME_BITS
-    folder: str = "recorded"
-
-    @property
-    def recording(self) -> Path:
-        """The file that R torch recorded."""
-        return recorded_folder(self.folder) / f"{self.name}.csv"
 
     def compare(
         self, ours: pd.DataFrame, theirs: pd.DataFrame, budget: Budget, *, float32: Sequence[str] = ()
@@ -148,13 +140,7 @@ class TableResult:
         return f"{distance}: {word} {allowed or 'identical bits'}"
 
 
-DroppedTable = partial(
-    Table,
-    kernels=Budget(atol=5e-6, why="MKL's branch of least instructions moved a logit by up to 7.2e-7, some near 0"),
-    stand_in=Budget(atol=1e-5, why="weights are normal draws approximated in float32: measured 1e-6 in a logit"),
-    live={"epochs": 3},
-    folder="recorded_labs",
-)
+DROPPED_KERNELS = Budget(atol=5e-6, why="MKL's branch of least instructions moved a logit by 7.2e-7, some near 0")
 TrainedTable = partial(Table, kernels=OTHER_KERNELS, stand_in=IN_DOUBLE)
 TABLES = (
     Table("spirals_data", "mlbench.spirals, sample", ("row",), draws.spirals_table, in_double={}),
@@ -215,19 +201,43 @@ TABLES = (
         descents.sgd_toy,
         float32=("weight", "bias", "loss"),
     ),
-    DroppedTable(
+    TrainedTable(
+        "activations",
+        "activation_statistics, initialise, nn_init_normal_, nn_init_xavier_normal_, nn_init_kaiming_normal_",
+        ("init", "layer"),
+        initialization.activations,
+        live={"n": 500, "depth": 10},
+        stand_in=Budget(rtol=1e-4, why="normal draws approximated in float32: 1.3e-6; a sign that flips is 4e-5"),
+    ),
+    TrainedTable(
+        "gradient_norms",
+        "gradient_norms, initialise, nn_init_normal_, nn_init_xavier_uniform_, nn_init_kaiming_uniform_",
+        ("init", "optimizer", "parameter", "step"),
+        initialization.gradient_norms,
+        float32=("loss", "gradient", "value"),
+        live={"steps": 100},
+        stand_in=Budget(rtol=1e-11, why="sums in another order, magnified by RMSprop's small roots: measured 6.8e-13"),
+    ),
+    Table(
         "dropout_runs",
-        "mlbench.waveform, waveform_sets, nn_dropout_mlp, train_dropout, nn_dropout, nnf_cross_entropy",
+        "waveform_sets, nn_dropout_mlp, train_dropout, nn_dropout, nnf_cross_entropy",
         ("dropout", "epoch"),
         dropout.dropout_runs,
         float32=("train_loss", "valid_loss", "valid_error"),  # 200 rows make halves of a percent
+        in_double={},
+        live={"epochs": 3},
+        kernels=DROPPED_KERNELS,
+        stand_in=Budget(atol=1e-5, why="float32 against double: measured 4e-7"),
     ),
-    DroppedTable(
+    Table(
         "mc_dropout",
         "mc_dropout",
         ("passes", "row", "class"),
         dropout.mc_dropout,
         float32=("logit",),
+        live={"epochs": 3},
+        kernels=DROPPED_KERNELS,
+        stand_in=Budget(atol=1e-5, why="weights are normal draws approximated in float32: measured 1e-6 in a logit"),
     ),
 )
 LIVE_ONLY = (  # R torch has not recorded these
@@ -269,7 +279,7 @@ def recorded_results() -> Iterator[TableResult]:
     same_kernels = mkl_kernels() == "recorded"
     for table in TABLES:
         budget = SAME_BITS if same_kernels else table.kernels
-        theirs = pd.read_csv(table.recording)
+        theirs = pd.read_csv(recording(table.name))
         report = table.compare(table.ours(), theirs, budget, float32=table.float32)
         yield TableResult(table.functions, "recorded R torch", report)
 
@@ -277,7 +287,8 @@ def recorded_results() -> Iterator[TableResult]:
 def live_results(session: RSession) -> Iterator[TableResult]:
     """Compare ours with what R computes now, each table at the length of its `live` run."""
     source_exercises(session)
-    yield _random_numbers(session)
+    yield _drawn("runif, rnorm, sample", draws.random_numbers, session)
+    yield _drawn("mlbench.*: all 18 generators", draws.mlbench_data, session)
     for table in (*TABLES, *LIVE_ONLY):
         yield live_result(table, session)
 
@@ -326,12 +337,10 @@ def totals(results: Sequence[TableResult]) -> str:
     return f"{len(results)} tables, {numbers:,} numbers: {counts}, {verdict}."
 
 
-def _random_numbers(session: RSession) -> TableResult:
+def _drawn(functions: str, ours: Callable[..., pd.DataFrame], session: RSession) -> TableResult:
+    theirs = session.call(f"draw_{ours.__name__}", np.array(SEEDS), np.array(SIZES))
     on = ("call", "seed", "size", "index")
-    theirs = session.call("draw_random_numbers", np.array(SEEDS), np.array(SIZES))
-    ours = draws.random_numbers(SEEDS, SIZES)
-    report = compare_trajectories(ours, theirs, on=on, budget=SAME_BITS)
-    functions = "runif, rnorm, sample, mlbench.friedman1, 2, 3, mlbench.spirals"
+    report = compare_trajectories(ours(SEEDS, SIZES), theirs, on=on, budget=SAME_BITS)
     return TableResult(functions, LANES[str(session.backend)], report)
 
 

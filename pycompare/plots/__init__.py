@@ -5,8 +5,11 @@ from pycompare.plots.boundary import plot_boundary
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
 from pycompare.plots.ensembles import plot_ensembles
 from pycompare.plots.image import image, png, retina
+from pycompare.plots.layers import plot_activations, plot_gradients
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
+from pycompare.plots.points import plot_points
+from pycompare.plots.seeds import plot_over_seeds, plot_paired
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
 
 __all__ = [
@@ -17,13 +20,18 @@ __all__ = [
     "legend_labels",
     "loss_limits",
     "path_styles",
+    "plot_activations",
     "plot_boundary",
     "plot_comparison",
     "plot_ensembles",
     "plot_final",
     "plot_fit",
+    "plot_gradients",
+    "plot_over_seeds",
+    "plot_paired",
     "plot_parity",
     "plot_paths",
+    "plot_points",
     "plot_trajectory",
     "png",
     "retina",

@@ -16,6 +16,15 @@ from pycompare.plots.axes import caption, shades, short_labels, short_numbers, s
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
 _MOST_SOLID, _MOST_KEYS, _MOST_TOLD = 4, 8, 5
+_METRICS = {
+    "train_loss": "Training loss",
+    "valid_loss": "Validation loss",
+    "valid_rmse": "Validation RMSE of the whole set",
+    "train_accuracy": "Training accuracy",
+    "valid_accuracy": "Validation accuracy",
+    "train_error": "Training error in percent",
+    "valid_error": "Validation error in percent",
+}
 _DASHES = ("solid", "dashed", "dashdot", "dotted")
 
 
@@ -107,19 +116,18 @@ def plot_final(
 
 def metrics(data: pd.DataFrame) -> list[str]:
     """The columns of `data` that can be drawn over its epochs."""
-    return [name for name in ("train_loss", "valid_loss", "valid_rmse") if name in data]
+    return [name for name in _METRICS if name in data]
 
 
 def metric_label(metric: str, data: pd.DataFrame) -> str:
     """The name of a metric: R's for what R draws."""
-    if metric == "valid_rmse":
-        return "Validation RMSE of the whole set"
-    return f"{'Training' if metric == 'train_loss' else 'Validation'} {'RMSE' if 'valid_rmse' in data else 'loss'}"
+    name = _METRICS[metric]
+    return name.replace("loss", "RMSE") if "valid_rmse" in data else name
 
 
 def metric_notes(metric: str, data: pd.DataFrame) -> list[str]:
     """What is to be known of a metric: the mean of roots is not the root of the mean."""
-    if metric == "valid_rmse" or "valid_rmse" not in data:
+    if not metric.endswith("loss") or "valid_rmse" not in data:
         return []
     return ["RMSE: the mean of the batches' RMSEs, as R's; metric='valid_rmse' draws that of the whole set"]
 

@@ -13,6 +13,7 @@ from torch import nn
 from pycompare.divergence import first_failure, is_finite
 from pycompare.results import Result, read_saved
 from pycompare.sweeps.advice import divergence_advice
+from pycompare.sweeps.seeds import seeds_summary
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -27,8 +28,8 @@ class Comparison(Result):
 
     Attributes:
         data: tidy frame, one row for each run and epoch: config (the label, "lr = 0.1"), the varied argument under its
-            own name, epoch (from 1), train_loss, valid_loss and, for loss "mse", valid_rmse. NaN where a run has
-            diverged.
+            own name, epoch (from 1), train_loss, valid_loss, for loss "mse" valid_rmse, and for losses of classes
+            train_accuracy and valid_accuracy. NaN where a run has diverged. Several seeds have a column seed.
         parameter: the name of the varied argument.
         values: its values, in the order given.
         arguments: the other arguments of `compare_configs`, by name.
@@ -69,8 +70,10 @@ class Comparison(Result):
 
         Returns:
             Columns config, last_valid_loss, best_valid_loss, best_epoch, diverged_at (the first epoch without a finite
-            valid_loss; epochs are Int64 with NA where there is none).
+            valid_loss; epochs are Int64 with NA where there is none). Of several seeds what `seeds_summary` returns.
         """
+        if "seed" in self.data:
+            return seeds_summary(self.data)
         rows = [_summary_row(config, run) for config, run in self.data.groupby("config", sort=False)]
         return pd.DataFrame(rows).astype({"best_epoch": "Int64", "diverged_at": "Int64"})
 
@@ -78,23 +81,30 @@ class Comparison(Result):
         """The curves as a plotnine plot: by default the validation curves, as R's `compare_configs` draws them.
 
         Arguments:
-            metric: a column of `data`: "train_loss", "valid_loss" or, for loss "mse", "valid_rmse". The losses are
-                means over batches, for "mse" of their RMSEs; valid_rmse is the RMSE of the whole validation set.
+            metric: a column of `data`: "train_loss", "valid_loss", "valid_rmse", "train_accuracy", "valid_accuracy".
+                The losses are means over batches, for "mse" of their RMSEs; valid_rmse is the RMSE of the whole
+                validation set. Of several seeds the mean is drawn, and a band of the middle 80 % of them.
             log: a logarithmic axis; R's is cut where a loss exceeds 10, as the caption then says.
         """
-        from pycompare.plots import plot_comparison
+        from pycompare.plots import plot_comparison, plot_over_seeds
 
+        if "seed" in self.data:
+            return plot_over_seeds(self.data, metric=metric, log=log or None)
         return plot_comparison(self.data, parameter=self.parameter, metric=metric, log=log, note=self._advice())
 
     def plot_final(self, metric: str = "valid_loss", *, log: bool | None = None) -> ggplot:
         """The last and the best value of `metric` over the varied argument, on a log axis where values span decades.
 
+        Of several seeds the last values are drawn, those of one seed joined by a line: the runs are paired by seed.
+
         Arguments:
             metric: as in `plot`.
             log: whether the metric's axis is logarithmic, too; unless given, where it spans decades.
         """
-        from pycompare.plots import plot_final
+        from pycompare.plots import plot_final, plot_paired
 
+        if "seed" in self.data:
+            return plot_paired(self.data, metric=metric, log=log)
         return plot_final(self.data, parameter=self.parameter, metric=metric, log=log, note=self._advice())
 
     def _advice(self) -> str:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import nn
 
 from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split, course_data
-from pycompare.labels import value_label
-from pycompare.progress import Progress, progress_bar
-from pycompare.seeding import checked_seed, torch_manual_seed
+from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
-from pycompare.sweeps.vary import Check, Numbers, named, vary
-from pycompare.threads import torch_threads
-from pycompare.training.kernels import mkl_kernels
-from pycompare.training.loop import begin_training, giving_back
+from pycompare.sweeps.runs import (
+    NetworkFactory,
+    OnEpoch,
+    Run,
+    checked_n_jobs,
+    made_with,
+    train_all,
+)
+from pycompare.sweeps.seeds import checked_seeds
+from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
 from pycompare.training.options import Options, checked_dtype
-
-OnEpoch = Callable[[str, int, nn.Module], object]
 
 
 def compare_configs(
@@ -42,8 +41,9 @@ def compare_configs(
     beta2: Numbers = 0.999,
     *,
     data: Split | None = None,
-    network: Callable[[], nn.Module] | None = None,
+    network: NetworkFactory | None = None,
     seed: int = 123,
+    seeds: int | Sequence[int] | None = None,
     optimizer: str | OptimizerFactory = "adamw",
     loss: str | LossFunction = "mse",
     device: torch.device | str = "cpu",
@@ -68,6 +68,8 @@ def compare_configs(
         network: a callable that makes a fresh network; unless given, an `MLP` of the data's width (for "cross_entropy",
             with one output for each class).
         seed: of torch's generator in every run, for the initial weights and dropout.
+        seeds: repeat every run: a number n under the seeds seed, ..., seed + n - 1, a list under its own. The
+            frame then has a column seed, the picture means and bands.
         optimizer, loss: as in `train_valid`. Arguments that the optimizer does not take must keep their defaults.
         device: where to train, such as "cpu" or "cuda".
         dtype: "float32" (as R torch) or "float64", in which the initial weights are the float32 ones, widened.
@@ -98,159 +100,52 @@ def compare_configs(
     variation = vary(
         {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}, _CHECKS
     )
-    parameter, values = _the_list(variation.varied)
+    parameter, values = the_list(variation, "lr=[0.1, 0.2]", [*_CHECKS])
     _check_accepted(optimizer, parameter, variation.fixed)
-    sweep = _Sweep(
+    split = checked_split(data)
+    first = Run(
+        label="",
+        make_network=network_factory(network, split, options.loss),
+        split=split,
         options=options,
-        split=(split := _checked_split(data)),
-        make_network=_network_factory(network, split, options.loss),
         seed=checked_seed(seed),
         device=_checked_device(device),
         dtype=checked_dtype(dtype),
-        keep_networks=flag("keep_networks", keep_networks),
+        keep_network=flag("keep_networks", keep_networks),
     )
-    sweep.check_network()
+    first.check_network()
+    several = checked_seeds(seed, seeds)
+    keys: list[dict[str, Any]] = [
+        {"config": label, parameter: value} | ({} if seeds is None else {"seed": one})
+        for label, value in zip(variation.labels(parameter), values, strict=True)
+        for one in several
+    ]
+    runs = [
+        replace(first, label=_run_label(key), seed=key.get("seed", first.seed), options=_run_options(options, settings))
+        for key in keys
+        for settings in [variation.fixed | {parameter: key[parameter]}]
+    ]
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
-    settings, labels = [variation.fixed | choice for choice in variation.choices()], variation.labels(parameter)
-    runs, frame = [_Run() for _ in values], partial(_frame, parameter, values, labels)
-    with (
-        torch_threads(options.threads),
-        giving_back(lambda: frame(runs)),
-        progress_bar(options.epochs * len(values), unit="epoch", show=shown) as bar,
-    ):
-        _run_all(sweep, settings, labels, n_jobs, bar, on_epoch, runs)
-    networks = {label: run.network for run, label in zip(runs, labels, strict=True) if run.network is not None}
-    arguments, size = sweep.arguments() | variation.fixed, input_size(split.train.tensors[0])
-    return Comparison(frame(runs), parameter, values, arguments, sweep.made_with(runs), size, networks)
+    frame, outcomes = train_all(runs, keys, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
+    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
+    size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
+    return Comparison(frame, parameter, values, arguments, made, size, networks)
 
 
-@dataclass
-class _Run:
-    """What came of one training so far: rows, the engine that trained and why, and where asked for the network."""
-
-    rows: list[dict[str, float]] = field(default_factory=list)
-    engine: str = ""
-    why: str = ""
-    network: nn.Module | None = None
+def _run_label(key: dict[str, Any]) -> str:
+    return f"{key['config']}, seed = {key['seed']}" if "seed" in key else str(key["config"])
 
 
-@dataclass(frozen=True)
-class _Sweep:
-    """What all runs of a comparison share; batch size and the optimizer's arguments are each run's own."""
-
-    options: Options
-    split: Split
-    make_network: Callable[[], nn.Module]
-    seed: int
-    device: torch.device
-    dtype: torch.dtype
-    keep_networks: bool = False
-
-    def run(
-        self,
-        settings: dict[str, float],
-        watch: Callable[[int, nn.Module], object] | None = None,
-        tick: Callable[[], object] = bool,
-        run: _Run | None = None,
-    ) -> _Run:
-        """Make a network in a random scope, train it with `settings`, and put into `run` what each epoch brings.
-
-        `watch` sees the network, and `tick` counts epochs.
-
-        The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
-        """
-        arguments = _optimizer_arguments(self.options.optimizer, settings)
-        options = replace(self.options, batch_size=int(settings["batch_size"]), arguments=arguments)
-        run = run or _Run()
-        with torch_threads(options.threads), ExitStack() as scope:
-            scope.enter_context(torch_manual_seed(self.seed, self.device))
-            network = self.make_network().to(self.device, self.dtype)
-            if watch:
-                watch(0, network)
-            training = begin_training(network, self.split.train, self.split.valid, options)
-            run.engine, run.why = training.engine.name, training.why
-            if not (training.engine.draws or watch):
-                scope.close()
-            for row in training.epochs():
-                run.rows.append(row)
-                tick()
-                if watch:
-                    watch(len(run.rows), network)
-        run.network = network.eval() if self.keep_networks else None
-        return run
-
-    def check_network(self) -> None:
-        """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
-        with torch_manual_seed(self.seed, self.device):
-            first, second = self.make_network(), self.make_network()
-        for made in (first, second):
-            if not isinstance(made, nn.Module):
-                raise TypeError(f"`network` must make a torch.nn.Module; got {made!r}. Return one from the callable.")
-        if {id(parameter) for parameter in first.parameters()} & {id(parameter) for parameter in second.parameters()}:
-            raise ValueError(
-                f"`network` must make a fresh network each time; got {self.make_network!r}, which returns the same"
-                " parameters twice. Build the network inside the callable."
-            )
-        last = [module for module in first.modules() if isinstance(module, nn.Linear)][-1:]
-        if self.options.loss.of_classes and last and last[0].out_features == 1:
-            raise ValueError(
-                f"`network` must end with one output for each class for {value_label(self.options.loss.given)}, two at"
-                " least; got one, whose loss is always 0. Change its last layer, or take the loss 'bce'."
-            )
-
-    def arguments(self) -> dict[str, Any]:
-        dtype, device = str(self.dtype).removeprefix("torch."), str(self.device)
-        options = {"epochs": self.options.epochs, "seed": self.seed, "optimizer": self.options.optimizer}
-        return options | {"loss": self.options.loss.given, "dtype": dtype, "device": device}
-
-    def made_with(self, runs: list[_Run]) -> dict[str, Any]:
-        """What else the bits may depend on, and what was trained on what."""
-        engines, why = (", ".join(sorted(set(told))) for told in zip(*((r.engine, r.why) for r in runs), strict=True))
-        made = {"engine": engines, "why": why, "threads": self.options.threads, "kernels": _kernels()}
-        return made | {"data": repr(self.split), "network": repr(self.make_network)}
+def _run_options(options: Options, settings: dict[str, float]) -> Options:
+    arguments = _optimizer_arguments(options.optimizer, settings)
+    return replace(options, batch_size=int(settings["batch_size"]), arguments=arguments)
 
 
-def _run_all(
-    sweep: _Sweep,
-    settings: list[dict[str, float]],
-    labels: list[str],
-    n_jobs: int | None,
-    bar: Progress,
-    on_epoch: OnEpoch | None,
-    runs: list[_Run],
-) -> None:
-    """Fill `runs`, as they come."""
-    if n_jobs != 1:
-        from pycompare.sweeps.parallel import run_in_parallel
-
-        def keep(i: int, run: _Run) -> None:
-            runs[i] = run
-            bar.update(sweep.options.epochs)
-
-        bar.set_description(f"{len(settings)} runs side by side")
-        run_in_parallel(sweep.run, settings, labels, n_jobs, keep)
-        return
-    for i, (setting, label) in enumerate(zip(settings, labels, strict=True)):
-        bar.set_description(f"run {i + 1}/{len(settings)}, {label}")
-        sweep.run(setting, partial(on_epoch, label) if on_epoch else None, bar.update, runs[i])
-
-
-def _frame(parameter: str, values: tuple[float, ...], labels: list[str], runs: list[_Run]) -> pd.DataFrame:
-    """The rows of all runs, as `Comparison.data` describes them."""
-    keys = [{"config": label, parameter: value} for label, value in zip(labels, values, strict=True)]
-    frame = pd.DataFrame([key | row for key, run in zip(keys, runs, strict=True) for row in run.rows])
-    return frame.replace([math.inf, -math.inf], math.nan)
-
-
-def _the_list(varied: dict[str, list[float]]) -> tuple[str, tuple[float, ...]]:
-    """The one argument that varies, and its values."""
-    if len(varied) != 1:
-        raise ValueError(
-            f"Exactly one of {', '.join(f'`{name}`' for name in _CHECKS)} must be a list; got {named(varied)}."
-            " Give one of them several values, such as lr=[0.1, 0.2], and the others one number each."
-        )
-    ((parameter, values),) = varied.items()
-    return parameter, tuple(values)
+def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
+    options, dtype, device = run.options, str(run.dtype).removeprefix("torch."), str(run.device)
+    told = {"epochs": options.epochs, **({"seed": run.seed} if seeds is None else {"seeds": list(seeds)})}
+    return told | {"optimizer": options.optimizer, "loss": options.loss.given, "dtype": dtype, "device": device}
 
 
 def _check_accepted(optimizer: str | OptimizerFactory, parameter: str, fixed: dict[str, float]) -> None:
@@ -271,15 +166,19 @@ def _optimizer_arguments(optimizer: str | OptimizerFactory, settings: dict[str, 
     return {name: value for name, value in arguments.items() if accepts(factory, name)}
 
 
-def _checked_split(data: Split | None) -> Split:
+def checked_split(data: Split | None, default: Callable[[], Split] = course_data) -> Split:
+    """`data`, or the default, or one clear error."""
     if data is None:
-        return course_data()
+        return default()
     if not isinstance(data, Split):
         raise TypeError(f"`data` must be a Split; got {type(data).__name__}. Use Split.from_arrays(X, y).")
     return data
 
 
-def _network_factory(network: Callable[[], nn.Module] | None, split: Split, loss: Loss) -> Callable[[], nn.Module]:
+def network_factory(
+    network: NetworkFactory | None, split: Split, loss: Loss, hidden: tuple[int, ...] = (50, 50)
+) -> NetworkFactory:
+    """`network`, checked, or where it is None what makes an `MLP` for `split` and `loss`."""
     if isinstance(network, nn.Module) or not (network is None or callable(network)):
         raise TypeError(
             f"`network` must be a callable that makes a fresh network for each run; got {type(network).__name__}."
@@ -288,17 +187,19 @@ def _network_factory(network: Callable[[], nn.Module] | None, split: Split, loss
     if network is not None:
         return network
     x, y = split.train.tensors
-    if x.ndim != 2 or y.ndim != 2:
+    of_classes = loss.of_classes and y.numel() == len(y)
+    if x.ndim != 2 or not (of_classes or y.ndim == 2):
         raise ValueError(
             f"`network` must be given for rows of shape {tuple(x.shape[1:])}, targets {tuple(y.shape[1:])}: the default"
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
-    width = _classes(torch.cat([y, split.valid.tensors[1]])) if loss.of_classes and y.shape[1] == 1 else y.shape[1]
-    return partial(MLP, x.shape[1], out_features=width)
+    width = class_count(split) if of_classes else y.shape[1]
+    return partial(MLP, x.shape[1], hidden=hidden, out_features=width)
 
 
-def _classes(targets: torch.Tensor) -> int:
-    """How many classes there are, at least two, when `targets` are their indices."""
+def class_count(split: Split) -> int:
+    """How many classes there are, at least two, when the targets are their indices; one clear error where not."""
+    targets = torch.cat([split.train.tensors[1], split.valid.tensors[1]])
     wrong = targets[(targets < 0) | (targets != targets.floor()) | (targets >= max(2, len(targets)))]
     if len(wrong):
         raise ValueError(
@@ -309,13 +210,11 @@ def _classes(targets: torch.Tensor) -> int:
 
 
 def _checked_n_jobs(n_jobs: int | None, on_epoch: OnEpoch | None) -> int | None:
-    if n_jobs is not None and whole_number("n_jobs", n_jobs) == 0:
-        raise ValueError("`n_jobs` must be 1 or more, or -1 for all cores; got 0. Use 1 for one run at a time.")
     if on_epoch is not None and not callable(on_epoch):
         raise TypeError(f"`on_epoch` must be a callable (config, epoch, network); got {on_epoch!r}. Pass a function.")
     if on_epoch is not None and n_jobs != 1:
         raise ValueError(f"`n_jobs` must be 1 with `on_epoch`; got {n_jobs!r}. A worker's network cannot be watched.")
-    return n_jobs
+    return checked_n_jobs(n_jobs)
 
 
 def _checked_device(device: torch.device | str) -> torch.device:
@@ -335,5 +234,4 @@ _CHECKS: dict[str, Check] = {
     "beta1": partial(number, at_least=0, below=1),
     "beta2": partial(number, at_least=0, below=1),
 }
-_kernels = cache(mkl_kernels)  # MKL chooses once in a process
 _OPTIMIZER_NAMES = {"beta1": "betas", "beta2": "betas"}

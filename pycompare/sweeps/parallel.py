@@ -1,16 +1,20 @@
-"""The runs of a sweep side by side, through joblib: on this machine's cores, or on a user's cluster."""
+"""The runs of a sweep side by side: on threads, in processes through joblib, or on a user's cluster."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from threading import Event
 from typing import Any, TypeVar
 
 import joblib
 from joblib._parallel_backends import LokyBackend
 from joblib.externals.loky import get_reusable_executor
+
+from pycompare.threads import StoppedError, stoppable, torch_threads
 
 Setting = TypeVar("Setting")
 Result = TypeVar("Result")
@@ -23,6 +27,8 @@ def run_in_parallel(
     labels: Sequence[str],
     n_jobs: int | None,
     keep: Callable[[int, Result], object],
+    *,
+    threads: int | None = None,
 ) -> None:
     """`keep(i, run(setting))` for the i-th of `settings`, `n_jobs` at a time.
 
@@ -32,13 +38,17 @@ def run_in_parallel(
         labels: their names, for errors.
         n_jobs: as in scikit-learn: how many workers, -1 for all cores, None for what `joblib.parallel_config` says.
         keep: called in this process with each result as it comes, and its place.
+        threads: where `run` lets other threads of Python go on while it computes: how many torch threads each of them
+            is to have, for workers that are threads of this process, unless the user has chosen a backend. Else None.
 
     Raises:
         RuntimeError: a worker died; the message names what was not finished.
     """
     finished: set[int] = set()
     backend, _ = joblib.parallel.get_active_backend()
-    run_all = _beside_workers if isinstance(backend, LokyBackend) else _through_joblib
+    run_all: Callable[..., None] = _beside_workers if isinstance(backend, LokyBackend) else _through_joblib
+    if run_all is _beside_workers and threads is not None:
+        run_all = partial(_beside_threads, threads)
 
     def note(i: int, result: Result) -> None:
         keep(i, result)
@@ -103,6 +113,32 @@ def _beside_workers(
         raise
     finally:
         threads.shutdown(wait=False)
+
+
+def _beside_threads(
+    threads: int,
+    run: Callable[[Setting], Result],
+    settings: Sequence[Setting],
+    n_jobs: int | None,
+    keep: Callable[[int, Result], None],
+) -> None:
+    """Calls in this thread of Python and in n_jobs - 1 others, which soon stop when one fails or is interrupted."""
+    waiting, stop = deque(enumerate(settings)), Event()
+    others = min(joblib.effective_n_jobs(n_jobs), len(settings)) - 1
+
+    def take() -> None:
+        with torch_threads(threads), stoppable(stop), suppress(StoppedError):
+            try:
+                _take(waiting, run, keep)
+            except BaseException:
+                stop.set()
+                raise
+
+    with ThreadPoolExecutor(max(others, 1)) as executor:
+        helpers = [executor.submit(take) for _ in range(others)]
+        take()
+        for helper in helpers:
+            helper.result()
 
 
 def _take(

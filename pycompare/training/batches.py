@@ -2,14 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 Batches = Iterable[Any]
+Kept = TypeVar("Kept")
+OnLoss = Callable[[Tensor], object]  # called with a batch's loss, before its step
+SetRates = Callable[[int], object]  # called with a batch's place in its epoch, before anything is computed of it
+
+
+class KeptHere(dict[Any, Any]):
+    """What is kept in this process: in another one it starts empty."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KeptHere, ()
+
+
+@dataclass(frozen=True, eq=False)
+class BatchedData:
+    """A dataset in batches, cast as a network, for as many trainings as there are.
+
+    Attributes:
+        whole: inputs and targets, or a dataset with a mind of its own.
+        batches: of it, in order: pairs of tensors, or a loader.
+        kept: what engines have computed of the batches alone.
+    """
+
+    whole: Dataset[Any] | tuple[Tensor, ...]
+    batches: Batches
+    kept: KeptHere = field(default_factory=KeptHere)
+
+    @property
+    def most_rows(self) -> int:
+        """Of all batches."""
+        return self.keep("most_rows", lambda: max(len(y) for _, y in self.batches))
+
+    def keep(self, key: Hashable, compute: Callable[[], Kept]) -> Kept:
+        """What `compute` returns, called once for each `key`."""
+        if key not in self.kept:
+            self.kept[key] = compute()
+        value: Kept = self.kept[key]
+        return value
+
+
+@dataclass(frozen=True)
+class BatchLosses:
+    """What a pass over batches gave.
+
+    Attributes:
+        losses: of each batch, shape (batches,), on the CPU.
+        sizes: how many numbers each is the mean of.
+        right, known: for losses of classes, of how many rows of each batch the class is known, and of how many of these
+            the largest output was at it.
+    """
+
+    losses: Tensor
+    sizes: Sequence[int]
+    right: Sequence[int] = ()
+    known: Sequence[int] = ()
+
+
+def batched(name: str, dataset: Dataset[Any], like: Tensor, batch_size: int) -> BatchedData:
+    """`dataset`, cast as `like`, in batches of `batch_size`, the last of which may be shorter; `name` is for errors."""
+    whole = cast_dataset(name, dataset, like)
+    return BatchedData(whole, split_batches(whole, batch_size))
 
 
 def cast_dataset(name: str, dataset: Dataset[Any], like: Tensor) -> Dataset[Any] | tuple[Tensor, ...]:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pycompare.threads import torch_threads
-from pycompare.training.batches import Batches, cast_batches
+from pycompare.training.batches import Batches, BatchLosses, cast_batches
 from pycompare.training.engines.autograd import training_losses, validation_losses
-from pycompare.training.engines.engine import Engine, start_engine
+from pycompare.training.engines.engine import Data, Engine, start_engine
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import first_parameter
 from pycompare.training.optim import OptimizerFactory, make_optimizer
@@ -74,7 +74,8 @@ def train_loop(
     """
     known = find_loss(loss)
     with torch_threads(threads):
-        return _mean_loss(training_losses(network, cast_batches(dl_train, first_parameter(network)), opt, known), known)
+        told = training_losses(network, cast_batches(dl_train, first_parameter(network)), opt, known)
+    return _mean_loss(told, known)
 
 
 def valid_loop(
@@ -92,8 +93,8 @@ def valid_loop(
     """
     known = find_loss(loss)
     with torch_threads(threads):
-        losses, _ = validation_losses(network, cast_batches(dl_valid, first_parameter(network)), known)
-    return _mean_loss(losses, known)
+        told = validation_losses(network, cast_batches(dl_valid, first_parameter(network)), known)
+    return _mean_loss(told, known)
 
 
 def train_valid(
@@ -133,7 +134,9 @@ def train_valid(
     Returns:
         One row an epoch: epoch (1..epochs), train_loss and valid_loss (means over batches, see `train_loop` and
             `valid_loop`),
-        and for "mse" valid_rmse, the RMSE of the whole validation set.
+        for "mse" valid_rmse, the RMSE of the whole validation set, and
+        for "cross_entropy" train_accuracy and valid_accuracy, the shares of all rows whose largest output is at their
+            class, of the training set each before its batch's step.
 
     Raises:
         ValueError, TypeError: before the first step, where an argument is out of range or of the wrong kind, or
@@ -175,15 +178,8 @@ class Training:
         """Train, and yield a row of `train_valid`'s frame after each epoch."""
         loss, steps = self.options.loss, itertools.count(1)
         for epoch in range(1, self.options.epochs + 1):
-            row = {
-                "epoch": epoch,
-                "train_loss": _mean_loss(self.engine.train(self._shown(on_step, epoch, steps)), loss),
-            }
-            losses, sizes = self.engine.validate()
-            row["valid_loss"] = _mean_loss(losses, loss)
-            if loss.rooted:
-                row["valid_rmse"] = math.sqrt(np.average(losses.double().numpy(), weights=sizes))
-            yield row
+            trained = self.engine.train(self._shown(on_step, epoch, steps))
+            yield {"epoch": epoch, **_row(trained, self.engine.validate(), loss)}
 
     def _shown(self, on_step: OnStep | None, epoch: int, steps: Iterator[int]) -> Callable[[Tensor], object] | None:
         if on_step is None:
@@ -191,15 +187,29 @@ class Training:
         return lambda loss: on_step(Step(next(steps), epoch, loss.item(), self.network, self.opt))
 
 
-def begin_training(network: nn.Module, ds_train: Dataset[Any], ds_valid: Dataset[Any], options: Options) -> Training:
+def begin_training(network: nn.Module, ds_train: Data, ds_valid: Data, options: Options) -> Training:
     """Make the optimizer and choose the engine; one clear error where they do not fit the network or the data."""
     first_parameter(network)
     opt = make_optimizer(network, options.optimizer, options.arguments)
     return Training(network, opt, *start_engine(network, opt, ds_train, ds_valid, options), options)
 
 
-def _mean_loss(losses: Tensor, loss: Loss) -> float:
-    return _r_mean((losses.sqrt() if loss.rooted else losses).double().numpy())
+def _row(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> dict[str, float]:
+    """What an epoch is told by, in a row of `train_valid`'s frame."""
+    row = {"train_loss": _mean_loss(trained, loss), "valid_loss": _mean_loss(validated, loss)}
+    if loss.rooted:
+        row["valid_rmse"] = math.sqrt(np.average(validated.losses.double().numpy(), weights=validated.sizes))
+    if loss.of_classes:
+        row |= {"train_accuracy": _accuracy(trained), "valid_accuracy": _accuracy(validated)}
+    return row
+
+
+def _accuracy(told: BatchLosses) -> float:
+    return sum(told.right) / sum(told.known)
+
+
+def _mean_loss(told: BatchLosses, loss: Loss) -> float:
+    return _r_mean((told.losses.sqrt() if loss.rooted else told.losses).double().numpy())
 
 
 def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:

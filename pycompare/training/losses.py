@@ -71,6 +71,14 @@ class Loss:
                 " whatever they are. Compute it from its first argument."
             )
 
+    def right(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """For each row whose class is known whether the largest output is at it; for losses of classes."""
+        if targets.shape == outputs.shape and outputs.shape[-1] > 1:
+            return outputs.argmax(-1) == targets.argmax(-1)
+        classes = targets.reshape(-1)
+        known = classes >= 0  # PyTorch's ignore_index is below
+        return (outputs.argmax(-1) == classes)[known]
+
     def cast(self, targets: Tensor, width: int, dtype: torch.dtype) -> Tensor:
         """`targets` as `batch` takes them: numbers of `dtype`, or indices of classes, shape (n,)."""
         if self.of_classes and not _are_probabilities(targets, width):

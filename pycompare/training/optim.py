@@ -272,8 +272,21 @@ def optimizer_factory(optimizer: str | OptimizerFactory) -> OptimizerFactory:
 
 def accepts(factory: OptimizerFactory, name: str) -> bool:
     """Whether `factory` can be called with the keyword argument `name`."""
-    parameters = inspect.signature(factory).parameters
-    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return name in _arguments(factory) or "**" in _arguments(factory)
+
+
+def _arguments(factory: OptimizerFactory) -> frozenset[str]:
+    """The names of what `factory` takes, and ** where it takes any."""
+    try:
+        return _arguments_once(factory)
+    except TypeError:  # a callable that cannot be hashed
+        return _arguments_once.__wrapped__(factory)
+
+
+@lru_cache(maxsize=64)
+def _arguments_once(factory: OptimizerFactory) -> frozenset[str]:
+    parameters = inspect.signature(factory).parameters.values()
+    return frozenset("**" if p.kind is p.VAR_KEYWORD else p.name for p in parameters)
 
 
 def check_optimizer_arguments(arguments: dict[str, Any]) -> dict[str, Any]:

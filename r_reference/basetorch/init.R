@@ -13,19 +13,28 @@ size <- function(tensor) prod(tensor$shape)
 
 nn_init_constant_ <- function(tensor, val) fill_rows(tensor, rep(val, size(tensor)))
 
+nn_init_zeros_ <- function(tensor) nn_init_constant_(tensor, 0)
+
 nn_init_uniform_ <- function(tensor, a = 0, b = 1) {
   fill_rows(tensor, draw_uniform(size(tensor), a, b))
 }
 
 nn_init_normal_ <- function(tensor, mean = 0, std = 1) {
-  fill_rows(tensor, draw_normal(size(tensor)) * std + mean)
+  fill_rows(tensor, draw_normal(size(tensor), mean, std))
 }
 
 #' The standard deviation of Glorot and Bengio (2010).
 xavier_std <- function(tensor) sqrt(2 / sum(tensor$shape))
 
-#' The standard deviation of He et al. (2015) for a leaky ReLU of negative slope `a`.
-kaiming_std <- function(tensor, a) sqrt(2 / (1 + a^2)) / sqrt(tensor$shape[2])
+#' The standard deviation of He et al. (2015) for ReLU, or a leaky one of negative slope `a`.
+kaiming_std <- function(tensor, a, nonlinearity) {
+  gain <- switch(nonlinearity,
+    leaky_relu = sqrt(2 / (1 + a^2)),
+    relu = sqrt(2),
+    stop('`nonlinearity` of basetorch must be "leaky_relu" or "relu"; got "', nonlinearity, '".')
+  )
+  gain / sqrt(tensor$shape[2])
+}
 
 nn_init_xavier_uniform_ <- function(tensor) {
   bound <- sqrt(3) * xavier_std(tensor)
@@ -34,13 +43,13 @@ nn_init_xavier_uniform_ <- function(tensor) {
 
 nn_init_xavier_normal_ <- function(tensor) nn_init_normal_(tensor, 0, xavier_std(tensor))
 
-nn_init_kaiming_uniform_ <- function(tensor, a = 0) {
-  bound <- sqrt(3) * kaiming_std(tensor, a)
+nn_init_kaiming_uniform_ <- function(tensor, a = 0, nonlinearity = "leaky_relu") {
+  bound <- sqrt(3) * kaiming_std(tensor, a, nonlinearity)
   nn_init_uniform_(tensor, -bound, bound)
 }
 
-nn_init_kaiming_normal_ <- function(tensor, a = 0) {
-  nn_init_normal_(tensor, 0, kaiming_std(tensor, a))
+nn_init_kaiming_normal_ <- function(tensor, a = 0, nonlinearity = "leaky_relu") {
+  nn_init_normal_(tensor, 0, kaiming_std(tensor, a, nonlinearity))
 }
 
 #' Orthonormal columns: Q of the QR decomposition of normal draws, with R's diagonal made positive.

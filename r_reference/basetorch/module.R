@@ -9,10 +9,11 @@ nn_module <- function(classname = NULL, initialize, forward) {
     class(self) <- "nn_Module"
     bind_self(initialize, self)(...)
     self$forward <- bind_self(forward, self)
-    structure(
+    self[["module"]] <- structure(
       function(...) self$forward(...),
       class = c(classname, "nn_module"), module = self
     )
+    self[["module"]]
   }
 }
 
@@ -40,15 +41,22 @@ nn_parameter <- function(x) {
 
 module_methods <- list(
   parameters = function(self) collect_parameters(self),
+  children = function(self) {
+    Filter(function(member) inherits(member, "nn_module"), mget(as.character(self[["registered"]]), self))
+  },
+  modules = function(self) {
+    inner <- lapply(unname(self[["module"]]$children), function(child) child$modules)
+    c(list(self[["module"]]), unlist(inner, recursive = FALSE))
+  },
   train = function(self) function() set_training(self, TRUE),
   eval = function(self) function() set_training(self, FALSE)
 )
 
 #' Puts a module and its modules into training mode, or into evaluation mode.
 set_training <- function(self, training) {
-  self[["training"]] <- training
-  for (name in self[["registered"]]) {
-    if (inherits(self[[name]], "nn_module")) set_training(attr(self[[name]], "module"), training)
+  for (module in self[["module"]]$modules) {
+    inner <- attr(module, "module")
+    inner[["training"]] <- training
   }
 }
 
@@ -68,7 +76,7 @@ collect_parameters <- function(self) {
       parameters[[name]] <- member
     } else {
       found <- member$parameters
-      if (length(found) > 0) parameters[paste0(name, ".", names(found))] <- found
+      parameters[sprintf("%s.%s", name, names(found))] <- found
     }
   }
   parameters
@@ -90,4 +98,29 @@ nn_dropout <- nn_module(
   "nn_dropout",
   initialize = function(p = 0.5) self$p <- p,
   forward = function(input) if (self$training) nnf_dropout(input, self$p) else input
+)
+
+nn_relu <- nn_module(
+  "nn_relu",
+  initialize = function() NULL,
+  forward = function(input) nnf_relu(input)
+)
+
+nn_sigmoid <- nn_module(
+  "nn_sigmoid",
+  initialize = function() NULL,
+  forward = function(input) sigmoid(input)
+)
+
+#' Modules that are called one after the other, named "0", "1", ...
+nn_sequential <- nn_module(
+  "nn_sequential",
+  initialize = function(...) {
+    modules <- list(...)
+    for (i in seq_along(modules)) `$<-.nn_Module`(self, as.character(i - 1), modules[[i]])
+  },
+  forward = function(input) {
+    for (name in self[["registered"]]) input <- self[[name]](input)
+    input
+  }
 )

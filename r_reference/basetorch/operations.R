@@ -23,11 +23,12 @@ arithmetic <- list(
   )
 )
 
-#' The operators of `arithmetic` on two tensors, or a tensor and a number.
+#' The operators of `arithmetic` on two tensors, or a tensor and a number; `==` gives 1 or 0.
 Ops.torch_tensor <- function(e1, e2) {
+  if (.Generic == "==") return(new_tensor(1 * (value_of(e1) == value_of(e2))))
   rule <- arithmetic[[.Generic]]
   if (is.null(rule) || missing(e2)) {
-    stop("An operator of two basetorch tensors must be one of + - * / ^; got ", .Generic, ".")
+    stop("An operator of two basetorch tensors must be one of + - * / ^ ==; got ", .Generic, ".")
   }
   a <- value_of(e1)
   b <- value_of(e2)
@@ -70,6 +71,11 @@ nnf_relu <- function(input) {
     g[off] <- 0
     list(g)
   })
+}
+
+sigmoid <- function(input) {
+  value <- 1 / (1 + exp(-input[["value"]]))
+  record(value, list(input), function(g) list(g * value * (1 - value)))
 }
 
 nnf_linear <- function(input, weight, bias) {

@@ -8,13 +8,14 @@ generator <- new.env(parent = emptyenv())
 #' Seeds torch's generator.
 torch_manual_seed <- function(seed) {
   generator$state <- seeded_state(seed)
+  generator$kept_normal <- NULL
   invisible(NULL)
 }
 
 #' Evaluates `code` under `seed`, then gives the generator its state back.
 with_torch_manual_seed <- function(code, ..., seed) {
-  before <- generator$state
-  on.exit(generator$state <- before)
+  before <- mget(c("state", "kept_normal"), envir = generator)
+  on.exit(list2env(before, generator))
   torch_manual_seed(seed)
   force(code)
 }
@@ -63,11 +64,35 @@ draw_uniform <- function(n, from = 0, to = 1) {
   float32(draw_uint32(n) %% 2^24 / 2^24 * range + from)
 }
 
-#' Torch's draws from the standard normal distribution, for n >= 16: Box-Muller in blocks of 16, the
-#' last 16 drawn anew where n is no multiple. Torch computes them in float32 with approximations of
-#' log, sin and cos; these are the doubles, which agree to about 1e-6.
-draw_normal <- function(n) {
-  if (n < 16) stop("`n` must be at least 16; got ", n, ". Fewer are drawn in another way.")
+#' Torch's double draws between 0 and 1: 53 bits of two 32-bit draws.
+draw_uniform_53 <- function(n) {
+  draws <- matrix(draw_uint32(2 * n), nrow = 2)
+  (draws[1, ] %% 2^21 * 2^32 + draws[2, ]) / 2^53
+}
+
+#' Torch's draws from a normal distribution.
+draw_normal <- function(n, mean = 0, std = 1) {
+  if (n >= 16) return(draw_normal_blocks(n) * std + mean)
+  float32(vapply(seq_len(n), function(i) next_normal(), 0) * std + mean)
+}
+
+#' Fewer than 16 normal draws are made in double, one by one, each second one kept from the first.
+next_normal <- function() {
+  kept <- generator$kept_normal
+  if (is.null(kept)) {
+    uniform <- draw_uniform_53(2)
+    radius <- sqrt(-2 * log1p(-uniform[2]))
+    generator$kept_normal <- radius * sin(2 * pi * uniform[1])
+    return(radius * cos(2 * pi * uniform[1]))
+  }
+  generator$kept_normal <- NULL
+  kept
+}
+
+#' Torch's standard normal draws, for n >= 16: Box-Muller in blocks of 16, the last 16 drawn anew
+#' where n is no multiple. Torch computes them in float32 with approximations of log, sin and cos;
+#' these are the doubles, which agree to about 1e-6.
+draw_normal_blocks <- function(n) {
   uniform <- draw_uniform(n)
   starts <- seq(1, n - 15, by = 16)
   normal <- unlist(lapply(starts, function(i) box_muller(uniform[i + 0:15])))
@@ -95,14 +120,12 @@ torch_randperm <- function(n) {
   new_tensor(permutation)
 }
 
-#' Dropout keeps an element where a 53-bit draw, made of two 32-bit draws, is below 1 - p. The draws
-#' run along the rows; none are made for p = 0.
+#' Dropout keeps an element where a draw is below 1 - p. The draws run along the rows; none are made for
+#' p = 0.
 nnf_dropout <- function(input, p = 0.5) {
   if (p == 0) return(input)
   value <- input[["value"]]
-  draws <- matrix(draw_uint32(2 * length(value)), nrow = 2)
-  uniform <- (draws[1, ] %% 2^21 * 2^32 + draws[2, ]) / 2^53
-  factor <- (uniform < 1 - p) / (1 - p)
+  factor <- (draw_uniform_53(length(value)) < 1 - p) / (1 - p)
   if (is.matrix(value)) factor <- matrix(factor, nrow(value), byrow = TRUE)
   record(value * factor, list(input), function(g) list(g * factor))
 }

@@ -38,15 +38,6 @@ torch_empty <- function(...) filled(0, ...)
 
 torch_ones <- function(...) filled(1, ...)
 
-#' The rows `i` of a matrix, written x[i, ], or elements of a vector.
-`[.torch_tensor` <- function(x, i, ...) {
-  if (x[["requires_grad"]]) stop("basetorch takes rows only of tensors that need no gradient.")
-  value <- x[["value"]]
-  new_tensor(if (is.matrix(value)) value[i, , drop = FALSE] else value[i])
-}
-
-as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
-
 #' A tensor's vector or matrix.
 as_array <- function(x) x[["value"]]
 
@@ -75,8 +66,29 @@ unsqueeze <- function(self, dim) {
   record(array(value, shape), list(self), function(g) list(fill_like(value, g)))
 }
 
+#' A tensor of `value`, computed from `self` without a derivative, and therefore of none that is followed.
+without_gradient <- function(self, value) {
+  if (autograd$enabled && self[["requires_grad"]]) {
+    stop("This method of basetorch has no gradient. Detach the tensor, or use with_no_grad().")
+  }
+  new_tensor(value)
+}
+
+#' The rows `i` of a matrix, written x[i, ], or elements of a vector.
+`[.torch_tensor` <- function(x, i, ...) {
+  value <- x[["value"]]
+  without_gradient(x, if (is.matrix(value)) value[i, , drop = FALSE] else value[i])
+}
+
+as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
+
 tensor_methods <- list(
+  abs = function(self) without_gradient(self, abs(self[["value"]])),
+  mean = function(self) without_gradient(self, mean(self[["value"]])),
+  norm = function(self) without_gradient(self, sqrt(sum(self[["value"]]^2))),
+  std = function(self) without_gradient(self, stats::sd(self[["value"]])),
   contiguous = function(self) self,
+  to = function(self, dtype) self,
   item = function(self) self[["value"]][[1]],
   detach = function(self) new_tensor(self[["value"]]),
   unsqueeze = function(self, dim) unsqueeze(self, dim),

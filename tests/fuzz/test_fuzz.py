@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 from typer.testing import CliRunner
 
-from pycompare import MLP, RRandom, Split, compare_configs, torch_manual_seed, train_valid
+from pycompare import MLP, RRandom, Split, classification_data, compare_configs, torch_manual_seed, train_valid
+from pycompare.data.classification import SETS
 from pycompare.labs.landscape import compare_descents, descend, plane
 from pycompare.parity import Budget, RError, RSession, compare_trajectories
 from tests.conftest import global_state
@@ -128,6 +129,17 @@ RANDOM: dict[str, list[Any]] = {
     "a": [0, 2],
     "b": [1, 3],
     "x": [3, [1, 2]],
+}
+CLASSIFICATION: dict[str, list[Any]] = {
+    "name": [*SETS],
+    "n": [9, 20.0],
+    "n_valid": [9, 50],
+    "seed": [1, -1],
+    "d": [2, 3],
+    "cl": [3],
+    "sd": [0, 0.5],
+    "sides": [2, [1, 2, 3]],
+    "relsize": [(1, 2, 3), (0, 1, 0, 2)],
 }
 R_CODE = [
     "1 + 1",
@@ -238,6 +250,10 @@ TARGETS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
     "descend": (calls(DESCENT), lambda a: descend(**({"epochs": 2} | a))),
     "compare_descents": (calls(SEVERAL), lambda a: compare_descents(**({"epochs": 2} | a))),
     "plane": (calls(PLANE), lambda a: plane(**({"network": NETWORK, "data": SMALL, "n": 2} | a))),
+    "classification_data": (
+        calls(CLASSIFICATION),
+        lambda a: classification_data(**({"name": "circle", "n": 20, "n_valid": 20} | a)),
+    ),
     "RRandom": (calls(RANDOM), _draw),
     "compare_trajectories": (
         calls(TRAJECTORIES),

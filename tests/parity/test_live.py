@@ -16,7 +16,7 @@ from pycompare.parity import Budget, RSession, compare_trajectories
 from pycompare.parity.session import reference_folder
 from pycompare.parity.suite import IN_DOUBLE, LIVE_ONLY, TABLES, Table, live_result, source_exercises
 from pycompare.parity.tables.descents import MAP_LOSSES, ROSENBROCK_RUNS, SGD_SETTINGS
-from pycompare.parity.tables.draws import random_numbers
+from pycompare.parity.tables.draws import mlbench_data, random_numbers
 from pycompare.parity.tables.recorded import toy_points
 from pycompare.plots import loss_limits
 
@@ -34,7 +34,7 @@ plotted_path <- function(...) {
   layers <- optimize_rosenbrock(...)$layers
   layers[[length(layers)]]$data
 }
-drawn_values <- function(seed, sizes) draw_random_numbers(seed, sizes)$value
+drawn_values <- function(draw, seed, sizes) get(draw)(seed, sizes)$value
 """
 
 STABLE = Budget(
@@ -56,11 +56,12 @@ def test_table(table: Table, stand_in: RSession) -> None:
     live_result(table, stand_in).report.assert_within()
 
 
-def test_random_numbers_of_50_seeds(stand_in: RSession) -> None:
-    assert len(set(SEEDS)) == 50
-    for seed in SEEDS:
-        theirs = stand_in.call("drawn_values", seed, np.array(SIZES))
-        assert np.array_equal(random_numbers([seed], SIZES)["value"], theirs), f"seed {seed}"
+@pytest.mark.parametrize(("draw", "seeds"), [(random_numbers, SEEDS), (mlbench_data, SEEDS[:20])])
+def test_draws_of_20_seeds_and_more(stand_in: RSession, draw: Any, seeds: list[int]) -> None:
+    assert len(set(seeds)) >= 20
+    for seed in seeds:
+        theirs = stand_in.call("drawn_values", f"draw_{draw.__name__}", seed, np.array(SIZES))
+        assert np.array_equal(draw([seed], SIZES)["value"], theirs), f"seed {seed}"
 
 
 @pytest.mark.parametrize(("lr", "beta"), ROSENBROCK_RUNS)
@@ -101,6 +102,10 @@ def test_the_grid_of_loss_map(stand_in: RSession, loss: str) -> None:
         ("sgd_toy", "descend", "opt$zero_grad()", "", "setting=plain, epoch=2"),
         ("sgd_toy", "descend", "lr = lr, ...", "lr = lr", "setting=momentum, epoch=2"),
         ("sgd_toy", "descend", "nnf_smooth_l1_loss", "nnf_mse_loss", "loss_fn=smooth_l1, setting=plain, epoch=0"),
+        ("activations", "activation_statistics", "size$std()", "size$mean()", "init=normal_1, layer=1"),
+        ("activations", "relu_layers", "if (i > 1)", "if (i > 2)", "init=normal_1, layer=1"),
+        ("gradient_norms", "gradient_norms", "opt$zero_grad()", "", "optimizer=sgd, parameter=0.weight, step=10"),
+        ("gradient_norms", "initialise", "if (zero_bias) ", "", "optimizer=sgd, parameter=0.weight, step=0"),
         ("loss_map", "loss_map", "rep(grid(weight), each = n)", "rep(grid(weight), n)", "loss_fn=mse, index=1"),
         ("loss_map", "loss_map", "(n - 1)\n", "n\n", "loss_fn=mse, index=1"),
         ("loss_map", "loss_map", "smooth_l1 = , huber", "huber = nnf_l1_loss, smooth_l1", "loss_fn=huber, index=0"),

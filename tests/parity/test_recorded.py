@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,26 +10,24 @@ import torch
 
 from pycompare import spirals_data
 from pycompare.parity.suite import SAME_BITS, TABLES, Table
-from pycompare.parity.tables.recorded import recorded_folder
+from pycompare.parity.tables.recorded import recording
 from tests.conftest import KERNELS, RECORDED, recorded
 
 
-@pytest.mark.parametrize("folder", [RECORDED, recorded_folder("recorded_labs")], ids=lambda folder: folder.name)
-def test_every_recorded_file_is_what_the_manifest_says(folder: Path) -> None:
-    listed = json.loads((folder / "manifest.json").read_text())["files"]
-    assert {path.name for path in folder.glob("*.csv")} == set(listed)
-    rows = {name: len(recorded(name, folder)) for name in listed}
-    assert rows == {name: entry["rows"] for name, entry in listed.items()}
+def test_every_recorded_file_is_what_the_manifest_says() -> None:
+    listed = json.loads((RECORDED / "manifest.json").read_text())["files"]
+    assert {path.name for path in RECORDED.glob("*.csv")} == set(listed)
+    assert {name: len(recorded(name)) for name in listed} == {name: entry["rows"] for name, entry in listed.items()}
 
 
 def test_every_recorded_file_is_a_table_or_an_input() -> None:
-    tables = {table.name for table in TABLES if table.folder == RECORDED.name}
+    tables = {table.name for table in TABLES if recording(table.name).parent == RECORDED}
     assert {path.stem for path in RECORDED.glob("*.csv")} == tables | {"toy_xy"}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_table(table: Table) -> None:
-    ours, theirs = table.ours(), recorded(table.recording.name, table.recording.parent)
+    ours, theirs = table.ours(), recorded(f"{table.name}.csv")
     table.compare(ours, theirs, SAME_BITS if KERNELS == "recorded" else table.kernels).assert_within()
     assert list(ours) == list(theirs)
     if KERNELS == "recorded":

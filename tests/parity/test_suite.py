@@ -17,11 +17,12 @@ from pycompare.cli import app
 from pycompare.parity import Budget, RUnavailable, suite
 from pycompare.parity.session import reference_folder
 from pycompare.parity.tables import course
+from pycompare.parity.tables.recorded import recording
 
 CHEAP = tuple(table for table in suite.TABLES if table.name in ("spirals_data", "one_cycle"))
 ALL = (*suite.TABLES, *suite.LIVE_ONLY)
 # What the exercises are made of.
-PARTS = {"draw_spirals", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
+PARTS = {"draw_spirals", "relu_layers", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
 COUNTS = "identical in every bit, 0 within their budgets"
 COLUMNS = ["function", "runs", "numbers", "lane", "verdict"]
 
@@ -63,14 +64,14 @@ def test_the_recorded_lane() -> None:
 
 
 @pytest.mark.r
-@pytest.mark.parametrize(("arguments", "rows"), [((), 2 + 3), (("--lane", "basetorch"), 3)])
+@pytest.mark.parametrize(("arguments", "rows"), [((), 2 + 4), (("--lane", "basetorch"), 4)])
 def test_the_command_with_r(arguments: tuple[str, ...], rows: int) -> None:
     result = parity(*arguments)
     assert result.exit_code == 0, result.output
     printed = result.stdout.splitlines()
     assert printed[0].split() == COLUMNS
     assert sum(line.endswith("identical bits") for line in printed) == rows
-    assert sum("live R with the stand-in" in line or "live R torch" in line for line in printed) == 3
+    assert sum("live R with the stand-in" in line or "live R torch" in line for line in printed) == 4
     assert "doctor" not in result.stdout
     assert printed[-1].startswith(f"{rows} tables, ")
     assert printed[-1].endswith("none missed: pycompare computes what R does.")
@@ -81,7 +82,7 @@ def test_what_r_torch_has_not_recorded_is_compared_live(monkeypatch: pytest.Monk
     monkeypatch.setattr(suite, "TABLES", ())
     monkeypatch.setattr(suite, "LIVE_ONLY", ALL[-1:])
     assert list(suite.run("recorded")) == []
-    _, result = suite.run("basetorch")
+    *_, result = suite.run("basetorch")
     assert (result.functions, result.runs, len(result.report.data)) == ("loss_map", 4, 4 * 21**2 * 3)
     assert result.passed
     assert not result.has_curves
@@ -175,7 +176,8 @@ def test_float32_values_are_counted_in_float32_s_ulps(ours: list[float], fields:
 
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 def test_tables_say_which_columns_hold_float32_values(table: suite.Table) -> None:
-    frame = pd.read_csv(table.recording) if table.recording.exists() else table.ours()
+    recorded = recording(table.name)
+    frame = pd.read_csv(recorded) if recorded.exists() else table.ours()
     numbers = frame.drop(columns=[*table.on], errors="ignore").select_dtypes("float")
     single = [name for name in numbers if np.array_equal(numbers[name], numbers[name].astype("f4"), equal_nan=True)]
     assert set(single) == set(table.float32) & set(numbers)

@@ -12,7 +12,17 @@ import pytest
 import torch
 from torch import nn
 
-from pycompare import MLP, Comparison, Split, compare_configs, course_data, spirals_data, torch_manual_seed, train_valid
+from pycompare import (
+    MLP,
+    Comparison,
+    Split,
+    compare_configs,
+    course_data,
+    digits_data,
+    spirals_data,
+    torch_manual_seed,
+    train_valid,
+)
 
 X = np.linspace(-1, 1, 60).reshape(30, 2)
 SMALL = Split.from_arrays(X, X.sum(axis=1))
@@ -115,7 +125,12 @@ def test_float64_starts_from_the_float32_weights() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "width"),
-    [({"data": spirals_data()}, (2, 1)), ({"data": spirals_data(), "loss": "cross_entropy"}, (2, 2)), ({}, (4, 1))],
+    [
+        ({"data": spirals_data()}, (2, 1)),
+        ({"data": spirals_data(), "loss": "cross_entropy"}, (2, 2)),
+        ({"data": digits_data(n=20, n_valid=2), "loss": "cross_entropy"}, (64, 10)),
+        ({}, (4, 1)),
+    ],
 )
 def test_the_default_network_has_the_data_s_width(
     arguments: dict[str, Any], width: tuple[int, int], monkeypatch: pytest.MonkeyPatch
@@ -127,9 +142,9 @@ def test_the_default_network_has_the_data_s_width(
 
 
 def _spy(init: Callable[..., None], seen: list[tuple[int, int]]) -> Callable[..., None]:
-    def spied(self: MLP, in_features: int, *, out_features: int) -> None:
+    def spied(self: MLP, in_features: int, *, out_features: int, **others: Any) -> None:
         seen.append((in_features, out_features))
-        init(self, in_features, out_features=out_features)
+        init(self, in_features, out_features=out_features, **others)
 
     return spied
 
@@ -238,7 +253,7 @@ def _no_run(*_: Any, **__: Any) -> None:
 def test_bad_input_is_one_clear_error_before_any_training(
     arguments: dict[str, Any], error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pycompare.sweeps.configs.begin_training", _no_run)
+    monkeypatch.setattr("pycompare.sweeps.runs.begin_training", _no_run)
     with pytest.raises(error, match=message):
         compare_configs(**arguments)
 
@@ -278,7 +293,7 @@ def test_an_interrupted_comparison_leaves_no_random_state_behind(monkeypatch: py
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pycompare.sweeps.configs.begin_training", interrupt)
+    monkeypatch.setattr("pycompare.sweeps.runs.begin_training", interrupt)
     before = torch.get_rng_state()
     with pytest.raises(KeyboardInterrupt) as caught:
         _compare(lr=[0.1])

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,16 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import TensorDataset
 
-from pycompare import MLP, compare_configs, torch_manual_seed, train_valid
+from pycompare import MLP, Comparison, Split, compare_configs, torch_manual_seed, train_valid
 from pycompare.parity.suite import TABLES
 from pycompare.threads import torch_threads
 from pycompare.training import loop
+from pycompare.training.batches import BatchLosses, OnLoss, SetRates
 from pycompare.training.engines import covers, engine
-from pycompare.training.engines.compiled import agreement, machine_code, torch_symbols
+from pycompare.training.engines.compiled import agreement, machine_code, torch_symbols, trainer
 from pycompare.training.engines.fused import Fused
 from pycompare.training.losses import find_loss
 from pycompare.training.options import Options
@@ -36,6 +38,7 @@ from tests.training import test_fused, test_steps
 LOSSES = [*test_fused.LOSSES, "bce"]
 X = torch.linspace(-1, 1, 60).reshape(30, 2)
 DATA = TensorDataset(X, X.sum(dim=1, keepdim=True))
+SMALL = Split.from_arrays(X, X.sum(dim=1))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -215,9 +218,9 @@ def test_this_build_exports_all() -> None:
 
 
 class _Other(Fused):
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> Tensor:
-        losses = super().train(on_step)
-        return torch.nextafter(losses, losses + 1)
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
+        told = super().train(on_step, set_rates)
+        return replace(told, losses=torch.nextafter(told.losses, told.losses + 1))
 
 
 @pytest.mark.parametrize("asked", ["compiled", "auto"])
@@ -244,6 +247,19 @@ def test_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_code, "_loaded", {})
     assert _who(_chain(), _options("auto", epochs=20, batch_size=3))[0] == "fused"
     assert _who(_chain(), many)[0] == "compiled"
+
+
+def test_auto_compiles_for_a_long_training_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = _options("auto", epochs=engine._STEPS_TO_COMPILE // len(X) + 1, batch_size=1)
+    stored = machine_code._stored(torch.float32)
+    monkeypatch.setattr(machine_code, "_loaded", {})
+    monkeypatch.setattr(machine_code, "_stored", lambda _: None)
+    compiled: list[torch.dtype] = []
+    monkeypatch.setattr(machine_code, "_compiled", lambda dtype: compiled.append(dtype) or stored)
+    assert _who(_chain(), _options("auto", epochs=1000))[0] == "fused"
+    assert not compiled
+    assert _who(_chain(), long) == ("compiled", "it is fastest here")
+    assert compiled == [torch.float32]
 
 
 def test_auto_does_not_compile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -313,3 +329,72 @@ def test_an_interruption_ends_a_large_epoch() -> None:
     with pytest.raises(KeyboardInterrupt), torch_threads(1):
         list(training.epochs())
     assert time.perf_counter() - sent[0] < 0.5, "0.2 s on a machine of one's own"
+
+
+LARGE = Split.from_arrays(torch.rand(20_000, 2, generator=torch.Generator().manual_seed(1)), torch.zeros(20_000))
+
+
+def _sweep(n_jobs: int, **arguments: Any) -> Comparison:
+    settings = {"epochs": 3, "lr": [0.1, 0.01, 1e30, 0.001], "engine": "compiled", "data": SMALL} | arguments
+    return compare_configs(**settings, n_jobs=n_jobs, progress=False)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"lr": 0.1, "batch_size": [1, 5, 16]}, {"seed": 4, "dtype": "float64"}])
+def test_runs_on_threads_have_the_bits_of_runs_in_turn(arguments: dict[str, Any]) -> None:
+    before = threading.active_count()
+    one, three = (_sweep(n_jobs, **arguments) for n_jobs in (1, 3))
+    pd.testing.assert_frame_equal(one.data, three.data, check_exact=True)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+def test_an_interruption_ends_runs_on_threads(n_jobs: int) -> None:
+    sent = []
+
+    def interrupt() -> None:
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = threading.active_count()
+    threading.Timer(1, interrupt).start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        _sweep(n_jobs, epochs=10_000, data=LARGE)
+    assert time.perf_counter() - sent[0] < 1, "0.2 s on a machine of one's own"
+    assert set(caught.value.partial["epoch"]) if n_jobs == 1 else caught.value.partial.empty  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+def test_an_error_on_another_thread_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = threading.current_thread()
+
+    class Failing(trainer.Compiled):
+        def validate(self) -> BatchLosses:
+            if threading.current_thread() is not home:
+                raise MemoryError("elsewhere")
+            return super().validate()
+
+    monkeypatch.setattr(trainer, "Compiled", Failing)
+    started = time.perf_counter()
+    with pytest.raises(MemoryError, match="elsewhere"):
+        _sweep(2, epochs=10_000, data=LARGE)
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("watched", [False, True])
+def test_rates_of_each_step(optimizer: str, watched: bool) -> None:
+    """Learning rate, momentum (or beta1) and weight decay of every step are the same for all engines."""
+    told = {}
+    for name in ("autograd", "fused", "compiled"):
+        training = _begun(_chain(nn.Tanh()), (DATA, DATA), _options(name, batch_size=4, optimizer=optimizer))
+        group = training.opt.param_groups[0]
+
+        def set_rates(i: int, group: dict[str, Any] = group) -> None:
+            momentum = {"betas": (0.9 - 0.1 * i, 0.999)} if "betas" in group else {"momentum": 0.1 * i}
+            group.update(lr=0.01 * (i + 1), weight_decay=0.1 * i, **momentum)
+
+        with torch_threads(1):
+            losses = [training.engine.train(bool if watched else None, set_rates).losses for _ in range(3)]
+        told[name] = torch.cat([*losses, *(p.detach().flatten() for p in training.network.parameters())])
+    assert torch.equal(told["compiled"], told["fused"])
+    assert torch.equal(told["autograd"], told["fused"])

@@ -27,7 +27,7 @@ from pycompare.labs.landscape.directions import (
 from pycompare.labs.landscape.neuron import checked_range
 from pycompare.results import PathsResult
 from pycompare.threads import torch_threads
-from pycompare.training.batches import cast_batches, cast_dataset, split_batches
+from pycompare.training.batches import batched, cast_batches
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.network import checked_module, evaluating, first_parameter
@@ -194,9 +194,8 @@ class NetworkLoss:
         like = first_parameter(self._network)
         self._at_origin = [parameter.detach().clone() for parameter in self._parameters]
         self._function = find_loss(loss).function
-        dataset = cast_dataset("data", training_set(data), like)
         batch_size = whole_number("batch_size", batch_size, at_least=1)
-        self._batches = list(cast_batches(split_batches(dataset, batch_size), like))
+        self._batches = list(cast_batches(batched("data", training_set(data), like, batch_size).batches, like))
         if not all(part.isfinite().all() for batch in self._batches for part in batch):
             raise ValueError("`data` must be finite; got NaN or infinity. Drop such rows.")
         self.origin = parameter_vector(network)

@@ -12,9 +12,15 @@ from pycompare.parity.session import reference_folder
 SEED = 123
 
 
-def recorded_folder(name: str = "recorded") -> Path:
-    """The folder of recorded tables, the course's or "recorded_labs": in the checkout, or in the installed package."""
-    return reference_folder() / name
+def recorded_folder() -> Path:
+    """The folder of the recorded tables: in the checkout, or within the installed package."""
+    return reference_folder() / "recorded"
+
+
+def recording(name: str) -> Path:
+    """The file of the recorded table `name`: the laboratories' have a folder of their own."""
+    course, labs = (reference_folder() / folder / f"{name}.csv" for folder in ("recorded", "recorded_labs"))
+    return labs if labs.exists() else course
 
 
 def toy_points() -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pycompare.training.batches import Batches, cast_batches
+from pycompare.training.batches import Batches, BatchLosses, OnLoss, SetRates, cast_batches
 from pycompare.training.engines.flat import FlatOptimizer
 from pycompare.training.losses import Loss
 from pycompare.training.network import first_parameter, outputs_for
@@ -26,13 +27,15 @@ class Autograd:
     dl_train: Batches
     dl_valid: Batches
     draws = True
+    releases_gil = False
     name = "autograd"
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> Tensor:
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """As `Engine.train` says."""
-        return training_losses(self.network, self._cast(self.dl_train), self.opt, self.loss, self._shown(on_step))
+        batches = _counted(self._cast(self.dl_train), set_rates) if set_rates else self._cast(self.dl_train)
+        return training_losses(self.network, batches, self.opt, self.loss, self._shown(on_step))
 
-    def validate(self) -> tuple[Tensor, list[int]]:
+    def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
         return validation_losses(self.network, self._cast(self.dl_valid), self.loss)
 
@@ -41,7 +44,7 @@ class Autograd:
             return cast_batches(batches, first_parameter(self.network))
         return batches
 
-    def _shown(self, on_step: Callable[[Tensor], object] | None) -> Callable[[Tensor], object] | None:
+    def _shown(self, on_step: OnLoss | None) -> OnLoss | None:
         opt = self.opt
         if on_step is None or not isinstance(opt, FlatOptimizer):
             return on_step
@@ -53,38 +56,69 @@ class Autograd:
         return shown
 
 
+def _counted(batches: Batches, before: SetRates) -> Iterator[Any]:
+    """`batches`, with `before` called with the place of each when it is asked for."""
+    for i, batch in enumerate(batches):
+        before(i)
+        yield batch
+
+
 def training_losses(
     network: nn.Module,
     batches: Batches,
     opt: torch.optim.Optimizer | FlatOptimizer,
     loss: Loss,
-    on_step: Callable[[Tensor], object] | None = None,
-) -> Tensor:
-    """The loss of every batch (already cast), on the CPU, each taken before the batch's step."""
+    on_step: OnLoss | None = None,
+) -> BatchLosses:
+    """The loss of every batch (already cast), each taken before the batch's step."""
     network.train()
-    losses: list[Tensor] = []
+    told = _Told(loss)
     with torch.enable_grad():
         for x, y in batches:
             opt.zero_grad()
-            outputs = network(x) if losses else first_outputs(network, x, y, loss)
+            outputs = network(x) if told.values else first_outputs(network, x, y, loss)
             value = loss.function(outputs, y)
             backward(value)
-            losses.append(value.detach())
+            told.add(value.detach(), outputs.detach(), y)
             if on_step:
-                on_step(losses[-1])
+                on_step(told.values[-1])
             opt.step()
-    return _stacked(losses)
+    return told.losses()
 
 
-def validation_losses(network: nn.Module, batches: Batches, loss: Loss) -> tuple[Tensor, list[int]]:
-    """The loss of every batch (already cast), on the CPU, and how many numbers its mean is over."""
+def validation_losses(network: nn.Module, batches: Batches, loss: Loss) -> BatchLosses:
+    """The loss of every batch (already cast)."""
     network.eval()
-    losses, sizes = [], []
+    told = _Told(loss)
     with torch.no_grad():
         for x, y in batches:
-            losses.append(loss.function(network(x), y))
-            sizes.append(y.numel())
-    return _stacked(losses), sizes
+            outputs = network(x)
+            told.add(loss.function(outputs, y), outputs, y)
+    return told.losses()
+
+
+@dataclass
+class _Told:
+    """What the batches so far have told."""
+
+    loss: Loss
+    values: list[Tensor] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    right: list[Tensor] = field(default_factory=list)
+
+    def add(self, value: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        self.values.append(value)
+        self.sizes.append(targets.numel())
+        if self.loss.of_classes:
+            self.right.append(self.loss.right(outputs, targets))
+
+    def losses(self) -> BatchLosses:
+        if not self.values:
+            raise ValueError(
+                "`dl_train` and `dl_valid` must have at least one batch; got none. Pass a dataset with rows."
+            )
+        right, known = [int(rows.sum()) for rows in self.right], [rows.numel() for rows in self.right]
+        return BatchLosses(torch.stack(self.values).cpu(), self.sizes, right, known)
 
 
 def first_outputs(network: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Tensor:
@@ -92,9 +126,3 @@ def first_outputs(network: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Tenso
     outputs = outputs_for(network, x)
     loss.check_varies(outputs, y)
     return outputs
-
-
-def _stacked(losses: list[Tensor]) -> Tensor:
-    if not losses:
-        raise ValueError("`dl_train` and `dl_valid` must have at least one batch; got none. Pass a dataset with rows.")
-    return torch.stack(losses).cpu()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 
-from pycompare.training.batches import cast_dataset, split_batches
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates, batched
 from pycompare.training.engines.autograd import Autograd
 from pycompare.training.engines.compiled import machine_code
 from pycompare.training.engines.covers import obstacles_to_compiled, obstacles_to_flat, obstacles_to_fused
@@ -19,10 +18,11 @@ from pycompare.training.network import first_parameter
 from pycompare.training.optim import LibTorchOptimizer
 from pycompare.training.options import Options
 
-Batches = Sequence[tuple[Tensor, Tensor]]
+Data = Dataset[Any] | BatchedData
 _ASKED = "asked for"
-# Compiled code saves 80 us a step of the course's network; to check it takes 5 ms, to load it 50 ms.
-_STEPS_TO_CHECK, _STEPS_TO_LOAD = 100, 1000
+# Compiled code saves 80 us a step of the course's network; to check it takes 5 ms, to load it 50 ms, to compile it
+# 15 s.
+_STEPS_TO_CHECK, _STEPS_TO_LOAD, _STEPS_TO_COMPILE = 100, 1000, 400_000
 
 
 class Engine(Protocol):
@@ -30,39 +30,44 @@ class Engine(Protocol):
 
     Attributes:
         draws: whether a training may draw from torch's generator.
+        releases_gil: whether other threads of Python go on while it trains.
         name: as in `options.ENGINES`.
     """
 
     draws: bool
+    releases_gil: bool
     name: str
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> Tensor:
-        """Train for one epoch; the loss of every batch, before its step, on the CPU. The network is then current.
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
+        """Train for one epoch; the loss of every batch is that before its step. The network is then current.
 
         `on_step` is called with a batch's loss when its gradients are there, before the step is taken. Parameters,
         their gradients and the optimizer's state are then where PyTorch keeps them. It may change parameters,
         gradients and the optimizer's settings for the step to come; the state it sees may be a copy.
+        `set_rates` sets the optimizer's settings for the batch whose place in the epoch it is called with. It sees
+        nothing of the training, and may be called for many batches before the first is trained on.
         """
 
-    def validate(self) -> tuple[Tensor, list[int]]:
-        """The loss of every validation batch, on the CPU, and how many numbers each is the mean of."""
+    def validate(self) -> BatchLosses:
+        """The loss of every validation batch."""
 
 
 def start_engine(
-    network: nn.Module, opt: torch.optim.Optimizer, ds_train: Dataset[Any], ds_valid: Dataset[Any], options: Options
+    network: nn.Module, opt: torch.optim.Optimizer, train: Data, valid: Data, options: Options
 ) -> tuple[Engine, str]:
     """The engine that `options` ask for, ready to train, and why it does; one clear error where it cannot."""
     like, loss = first_parameter(network), options.loss
-    sets = [cast_dataset(name, data, like) for name, data in (("ds_train", ds_train), ("ds_valid", ds_valid))]
-    batches = [split_batches(data, options.batch_size) for data in sets]
-    obstacle = _obstacle_to_fused(network, opt, sets, options)
+    train, valid = (
+        data if isinstance(data, BatchedData) else batched(name, data, like, options.batch_size)
+        for name, data in (("ds_train", train), ("ds_valid", valid))
+    )
+    obstacle = _obstacle_to_fused(network, opt, [train.whole, valid.whole], options)
     if options.engine == "autograd" or (options.engine == "auto" and obstacle):
         why = f"'fused' does not cover {obstacle}" if options.engine == "auto" else _ASKED
-        return Autograd(network, _flat_where_possible(opt, options), loss, *batches), why
+        return Autograd(network, _flat_where_possible(opt, options), loss, train.batches, valid.batches), why
     if obstacle:
         raise _not_covered(options.engine, obstacle)
     assert isinstance(opt, LibTorchOptimizer)
-    train, valid = map(list, batches)
     if reason := _reason_for_fused(network, opt, train, valid, options):
         return Fused(network, opt, loss, train, valid), reason
     from pycompare.training.engines.compiled.trainer import Compiled
@@ -71,12 +76,12 @@ def start_engine(
 
 
 def _reason_for_fused(
-    network: nn.Module, opt: LibTorchOptimizer, train: Batches, valid: Batches, options: Options
+    network: nn.Module, opt: LibTorchOptimizer, train: BatchedData, valid: BatchedData, options: Options
 ) -> str | None:
     """Why `Fused` is to train what both it and compiled code might; None where compiled code is to."""
     if options.engine == "fused":
         return _ASKED
-    dtype, steps = first_parameter(network).dtype, options.epochs * len(train)
+    dtype, steps = first_parameter(network).dtype, options.epochs * len(list(train.batches))
     if options.engine == "auto" and not _pays(dtype, steps):
         return f"compiled code is not there, or {steps} steps are too few to load it for"
     if obstacle := next(obstacles_to_compiled(network, options.loss), None):
@@ -89,10 +94,10 @@ def _reason_for_fused(
 
 
 def _pays(dtype: torch.dtype, steps: int) -> bool:
-    """Whether compiled code is ready, and saves more time in `steps` than it takes to load and to check."""
+    """Whether compiled code saves more time in `steps` than it takes to get it, and to check it."""
     if machine_code.is_loaded(dtype):
         return steps >= _STEPS_TO_CHECK
-    return steps >= _STEPS_TO_LOAD and machine_code.is_stored(dtype)
+    return steps >= _STEPS_TO_COMPILE or (steps >= _STEPS_TO_LOAD and machine_code.is_stored(dtype))
 
 
 def _flat_where_possible(opt: torch.optim.Optimizer, options: Options) -> torch.optim.Optimizer | FlatOptimizer:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import FlatParameters
 from pycompare.training.losses import Loss, aten
 from pycompare.training.optim import LibTorchOptimizer
-
-Batches = Sequence[tuple[Tensor, Tensor]]
 
 
 class Fused:
@@ -24,10 +24,13 @@ class Fused:
     """
 
     draws = False
+    releases_gil = False
     name = "fused"
 
     @torch.inference_mode()
-    def __init__(self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> None:
+    def __init__(
+        self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData
+    ) -> None:
         self._network = network
         parameters: list[Tensor] = list(network.parameters())
         self.flat = FlatParameters(parameters, opt)
@@ -42,53 +45,73 @@ class Fused:
         self._forwards = [layer.forward for layer in layers]
         self._backwards = [layer.backward for layer in layers[: layers.index(first) : -1]] + [first.end]
         like, width = parameters[0], linear_layers(network)[-1].out_features
-        self._train, self._valid = (_Set(batches, loss, width, like.dtype) for batches in (train, valid))
+        self._train, self._valid = (_batch_set(data, loss, width, like.dtype) for data in (train, valid))
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> Tensor:
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """As `Engine.train` says."""
         with torch.inference_mode():
-            values = [self._step(i, on_step) for i in range(len(self._train.batches))]
-            losses = self._train.means(values)
+            told = [self._step(i, on_step, set_rates) for i in range(len(self._train.batches))]
+            losses = self._train.losses(told)
         self.flat.publish()
         return losses
 
     @torch.inference_mode()
-    def validate(self) -> tuple[Tensor, list[int]]:
+    def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
         self._network.eval()
-        losses = self._valid.means([loss(self._forward(x))[0] for x, loss in self._valid.batches])
-        return losses, self._valid.sizes
+        outputs = ((self._forward(x), loss) for x, loss in self._valid.batches)
+        return self._valid.losses([(loss(out)[0], self._valid.kept(out)) for out, loss in outputs])
 
     def _forward(self, x: Tensor) -> Tensor:
         for forward in self._forwards:
             x = forward(x)
         return x
 
-    def _step(self, i: int, on_step: Callable[[Tensor], object] | None) -> Tensor:
+    def _step(self, i: int, on_step: OnLoss | None, set_rates: SetRates | None) -> tuple[Tensor, Tensor | None]:
+        if set_rates:
+            set_rates(i)
         x, loss = self._train.batches[i]
-        value, grad = loss(self._forward(x))
+        outputs = self._forward(x)
+        value, grad = loss(outputs)
         for backward in self._backwards:
             grad = backward(grad)
         if on_step:
             self.flat.show(self._network, self._train.mean(i, value), on_step)
         self.flat.step()
-        return value
+        return value, self._train.kept(outputs)
 
 
 class _Set:
     """Batches of inputs and the loss of their outputs."""
 
-    def __init__(self, batches: Batches, loss: Loss, width: int, dtype: torch.dtype) -> None:
+    def __init__(self, data: BatchedData, loss: Loss, width: int, dtype: torch.dtype) -> None:
         assert loss.batch is not None
-        self.sizes = [y.numel() for _, y in batches]
-        self.batches = [(x, loss.batch(loss.cast(y, width, dtype))) for x, y in batches]
-        self._divisors = torch.tensor([1] * len(batches) if loss.of_classes else self.sizes, dtype=dtype, device="cpu")
+        targets = [loss.cast(y, width, dtype) for _, y in data.batches]
+        self.batches = [(x, loss.batch(y)) for (x, _), y in zip(data.batches, targets, strict=True)]
+        self._loss, self._targets, self._rows = loss, torch.cat(targets), [len(y) for y in targets]
+        self._sizes = [y.numel() for _, y in data.batches]
+        divisors = [1] * len(targets) if loss.of_classes else self._sizes
+        self._divisors = torch.tensor(divisors, dtype=dtype, device="cpu")
 
-    def means(self, values: list[Tensor]) -> Tensor:
-        return torch.stack(values) / self._divisors
+    def kept(self, outputs: Tensor) -> Tensor | None:
+        """What `losses` needs of a batch's outputs."""
+        return outputs if self._loss.of_classes else None
+
+    def losses(self, told: list[tuple[Tensor, Any]]) -> BatchLosses:
+        """What the values and outputs of all batches tell."""
+        losses = torch.stack([value for value, _ in told]) / self._divisors
+        if not self._loss.of_classes:
+            return BatchLosses(losses, self._sizes)
+        rows = self._loss.right(torch.cat([outputs for _, outputs in told]), self._targets)
+        return BatchLosses(losses, self._sizes, [int(part.sum()) for part in rows.split(self._rows)], self._rows)
 
     def mean(self, i: int, value: Tensor) -> Tensor:
         return value / self._divisors[i]
+
+
+def _batch_set(data: BatchedData, loss: Loss, width: int, dtype: torch.dtype) -> _Set:
+    """The batches of `data`, made once for all trainings in which they are the same."""
+    return data.keep((_Set, loss.given, width, dtype), lambda: _Set(data, loss, width, dtype))
 
 
 class _Linear:

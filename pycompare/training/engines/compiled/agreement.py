@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pycompare.training.engines.compiled.tables import Batches
+from pycompare.training.batches import BatchedData
 from pycompare.training.engines.compiled.trainer import Compiled
 from pycompare.training.engines.covers import chain
 from pycompare.training.engines.flat import ALIGNMENT
@@ -20,7 +21,7 @@ _EPOCHS = 2  # moments are zero before the first step, which hides what the seco
 _agreements: dict[Any, bool] = {}
 
 
-def agrees(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> bool:
+def agrees(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData) -> bool:
     """Whether both engines get the same bits on copies, tried once a process and shape.
 
     Of every shape of batch that occurs one is trained on, and one validated; all parameters, gradients, running
@@ -32,11 +33,11 @@ def agrees(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batche
     return _agreements[key]
 
 
-def _shape(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> Any:
+def _shape(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData) -> Any:
     """What decides on the operations that run, and on the functions that these call."""
     layers, dtype = tuple(map(repr, chain(network))), next(network.parameters()).dtype
     variant = tuple((name, bool(value)) for name, value in sorted(opt.defaults.items()))
-    batches = tuple(frozenset(map(_batch_shape, part)) for part in (train, valid))
+    batches = tuple(part.keep(_shape, partial(_batch_shapes, part)) for part in (train, valid))
     return layers, dtype, type(opt), variant, loss.given, batches, torch.get_num_threads()
 
 
@@ -45,11 +46,16 @@ def _batch_shape(batch: tuple[Tensor, Tensor]) -> Any:
     return tuple(x.shape), x.stride(), x.data_ptr() % ALIGNMENT, y.dtype, tuple(y.shape)
 
 
-def _one_of_each(batches: Batches) -> Batches:
-    return list({_batch_shape(batch): batch for batch in reversed(batches)}.values())[::-1]
+def _batch_shapes(data: BatchedData) -> frozenset[Any]:
+    return frozenset(map(_batch_shape, data.batches))
 
 
-def _same_bits(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> bool:
+def _one_of_each(data: BatchedData) -> BatchedData:
+    firsts = {_batch_shape(batch): batch for batch in reversed(list(data.batches))}
+    return BatchedData(data.whole, list(firsts.values())[::-1])
+
+
+def _same_bits(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData) -> bool:
     ours, theirs = (_everything(engine, network, opt, loss, train, valid) for engine in (Compiled, Fused))
     return ours.keys() == theirs.keys() and all(_equal(ours[name], theirs[name]) for name in ours)
 
@@ -59,15 +65,15 @@ def _everything(
     network: nn.Module,
     opt: LibTorchOptimizer,
     loss: Loss,
-    train: Batches,
-    valid: Batches,
+    train: BatchedData,
+    valid: BatchedData,
 ) -> dict[str, Any]:
     """All that a few epochs of an engine compute on a copy: losses, values, gradients, and the optimizer's state."""
     twin, make = copy.deepcopy(network), type(opt)
     trainer = engine(twin, make(twin.parameters(), **opt.defaults), loss, train, valid)
-    losses = [part for _ in range(_EPOCHS) for part in (trainer.train(), trainer.validate()[0])]
-    flat = trainer.flat
-    return {"losses": torch.cat(losses), "values": flat.buffer, "grads": flat.grad_buffer, **flat.state}
+    told = [part for _ in range(_EPOCHS) for part in (trainer.train(), trainer.validate())]
+    flat, losses, right = trainer.flat, torch.cat([part.losses for part in told]), [list(part.right) for part in told]
+    return {"losses": losses, "right": right, "values": flat.buffer, "grads": flat.grad_buffer, **flat.state}
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -31,10 +31,11 @@ from pycompare.training.engines.compiled.codes import (
     OP_WIDTH,
     PRODUCT_COLUMNS,
     PRODUCT_FLAGS,
+    SETTING_COLUMNS,
     STEP,
     WEIGHT_GRADIENT,
 )
-from pycompare.training.engines.compiled.losses import batch_gradient, batch_loss
+from pycompare.training.engines.compiled.losses import batch_gradient, batch_loss, count_right
 from pycompare.training.engines.compiled.steps import update
 from pycompare.training.engines.compiled.sums import copy, sum_columns
 from pycompare.training.engines.compiled.torch_calls import at, inlined, keep_apart, pointer
@@ -123,6 +124,7 @@ def epoch(
     other,
     work,
     losses,
+    right,
 ):
     """Of each of the batches start, ..., stop - 1 the loss, gradients and a step, as `mode` says.
 
@@ -138,6 +140,7 @@ def epoch(
         values, grads, moments: flat buffers of parameters, of gradients and three of running averages.
         buffer, grad, other, work: room for outputs, two gradients, and work.
         losses: filled.
+        right: filled for losses of classes: in how many rows the largest output is at the class.
     """
     width = at(ops, (n_ops - 1) * OP_COLUMNS)[OP_WIDTH]
     for i in range(start, stop):
@@ -147,20 +150,21 @@ def epoch(
             y, classes = pointer(batch[BATCH_TARGETS], values), pointer(batch[BATCH_TARGETS], batches)
             out = _forward(ops, n_ops, slopes, products, batch, values, buffer)
             losses[i] = batch_loss(loss, out, y, classes, rows, width, work) / divisors[i]
+            right[i] = count_right(loss, out, y, classes, rows, width)
             if mode & GRADIENTS:
                 batch_gradient(loss, grad, out, y, classes, rows, width, scales[i], work)
                 _backward(ops, n_ops, slopes, products, batch, values, grads, buffer, grad, other, work)
         if mode & STEP:
-            update(optimizer, values, grads, moments, size, counters, settings, work)
+            update(optimizer, values, grads, moments, size, counters, at(settings, i * SETTING_COLUMNS), work)
 
 
 # The kinds of the arguments: whole numbers, and pointers to whole numbers, doubles, and the parameters' numbers.
 _COUNTS, _TABLES, _DOUBLES, _NUMBERS = 7, 4, 2, 10
-N_ARGUMENTS = _COUNTS + _TABLES + _DOUBLES + _NUMBERS
+N_ARGUMENTS = _COUNTS + _TABLES + _DOUBLES + _NUMBERS + 1
 
 
 def signature(number):
     """Of `epoch`, as a C function, for numbers of the type `number` of numba."""
-    pointers = [(types.int64, _TABLES), (types.float64, _DOUBLES), (number, _NUMBERS)]
+    pointers = [(types.int64, _TABLES), (types.float64, _DOUBLES), (number, _NUMBERS), (types.int64, 1)]
     arguments = [types.CPointer(kind) for kind, count in pointers for _ in range(count)]
     return types.void(*[types.int64] * _COUNTS, *arguments)

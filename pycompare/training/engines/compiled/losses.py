@@ -6,7 +6,7 @@ from numba import boolean, intp
 
 from pycompare.training.engines.compiled import torch_calls
 from pycompare.training.engines.compiled.activations import sigmoid
-from pycompare.training.engines.compiled.codes import BCE, CLASSES, HUBER, L1, MSE
+from pycompare.training.engines.compiled.codes import BCE, CLASSES, HUBER, L1, MSE, PROBABILITIES
 from pycompare.training.engines.compiled.sums import cascade_power, copy, fill, larger, sum_all
 from pycompare.training.engines.compiled.torch_calls import at, choose, fma, inlined, item_size, keep_apart, rounded
 
@@ -197,3 +197,30 @@ def _cross_entropy_gradient(kind, grad, y, classes, rows, width, scale, logs):
         _exp_vectors(row, width)
         for j in range(width):
             g[j] = fma(-row[j], total, g[j])
+
+
+@inlined
+def _largest_at(x, width):
+    """Where the largest of `width` numbers is first, as `torch.argmax` says it: NaN is the largest of all."""
+    keep_apart()
+    place = intp(0)
+    for j in range(1, width):
+        if x[place] != x[place]:
+            return place
+        if x[j] > x[place] or x[j] != x[j]:
+            place = j
+    return place
+
+
+@inlined
+def count_right(kind, out, y, classes, rows, width):
+    """In how many rows the largest output is at the class; 0 for other losses."""
+    keep_apart()
+    right = intp(0)
+    if kind == CLASSES:
+        for i in range(rows):
+            right += _largest_at(at(out, i * width), width) == classes[i]
+    elif kind == PROBABILITIES:
+        for i in range(rows):
+            right += _largest_at(at(out, i * width), width) == _largest_at(at(y, i * width), width)
+    return right

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import sys
 import threading
 from functools import cache
@@ -16,7 +15,7 @@ from typing import Any
 
 import torch
 
-from pycompare.files import write_whole
+from pycompare.files import cache_folder, write_whole
 from pycompare.training.engines.compiled.torch_symbols import publish
 
 # Numba's handling of errors names these; the kernel raises none, so they are never called.
@@ -50,7 +49,7 @@ def is_loaded(dtype: torch.dtype) -> bool:
 
 def is_stored(dtype: torch.dtype) -> bool:
     """Whether `kernel` need not compile; without importing llvmlite where there is nothing."""
-    return any(_folder().glob(f"{_stem(dtype)}-*.o")) and _stored(dtype) is not None
+    return any(cache_folder().glob(f"{_stem(dtype)}-*.o")) and _stored(dtype) is not None
 
 
 def _stored(dtype: torch.dtype) -> tuple[str, bytes] | None:
@@ -87,7 +86,7 @@ def _store(path: Path, content: bytes) -> None:
 
 
 def _path(dtype: torch.dtype) -> Path:
-    return _folder() / f"{_stem(dtype)}-{_key()}.o"
+    return cache_folder() / f"{_stem(dtype)}-{_key()}.o"
 
 
 def _stem(dtype: torch.dtype) -> str:
@@ -96,11 +95,6 @@ def _stem(dtype: torch.dtype) -> str:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _folder() -> Path:
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pycompare"
-    return Path(os.environ.get("PYCOMPARE_CACHE") or default)
 
 
 @cache
@@ -124,7 +118,7 @@ def _load(name: str, code: bytes) -> Any:
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     # As many arguments as `epoch` has; that module imports numba.
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 23)(engine.get_function_address(name))
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 24)(engine.get_function_address(name))
 
 
 @cache

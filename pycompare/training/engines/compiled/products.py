@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pycompare.training.engines.compiled import codes
 
@@ -45,12 +45,11 @@ class Matrix:
         return self.is_column_major() or self.t.is_column_major()
 
 
-def chain_products(x: Matrix, layers: Sequence[nn.Linear]) -> list[list[Product]]:
-    """Per layer its three products' numbers; the first layer's inputs are `x`, the others' contiguous."""
+def chain_products(x: Matrix, widths: Sequence[tuple[int, int]]) -> list[list[Product]]:
+    """Per layer, of widths (in, out), its three products' numbers; the first layer's inputs are `x`."""
     table = []
-    for layer in layers:
-        weight = Matrix.contiguous(layer.out_features, layer.in_features)
-        out = Matrix.contiguous(x.rows, layer.out_features)
+    for width_in, width_out in widths:
+        weight, out = Matrix.contiguous(width_out, width_in), Matrix.contiguous(x.rows, width_out)
         table.append([_product(out, x, weight.t), _product(weight, out.t, x), _input_gradient(x, out, weight)])
         x = out
     return table

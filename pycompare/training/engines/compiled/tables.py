@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pycompare.training.batches import BatchedData
 from pycompare.training.engines.compiled import codes
 from pycompare.training.engines.compiled.products import Matrix, chain_products
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import ALIGNMENT
 from pycompare.training.losses import Loss
 
-Batches = Sequence[tuple[Tensor, Tensor]]
 _LOSSES = {"mse": codes.MSE, "l1": codes.L1, "huber": codes.HUBER, "smooth_l1": codes.HUBER, "bce": codes.BCE}
 _MODULES = {
     nn.Linear: codes.LINEAR,
@@ -31,6 +32,7 @@ class LayerTable:
     """The operations of a network from the first linear layer on; what comes before sees nothing but the inputs.
 
     Attributes:
+        before: the modules before that layer.
         operations: one row a module, see `codes.OP_KIND` and the names beside it.
         slopes: of leaky ReLUs, one a module.
         width: of the outputs.
@@ -40,32 +42,23 @@ class LayerTable:
         modules = [module for module in chain(network) if type(module) is not nn.Identity]
         self.linear = linear_layers(network)
         first = modules.index(self.linear[0])
-        self._before, self._modules, self._rows = modules[:first], modules[first:], rows
-        self._dtype, self.width = self.linear[0].weight.dtype, self.linear[-1].out_features
+        self.before, self._modules, self._rows = modules[:first], modules[first:], rows
+        self.dtype, self.width = self.linear[0].weight.dtype, self.linear[-1].out_features
         self.slopes = np.array([float(getattr(module, "negative_slope", 0)) for module in self._modules])
         self.operations = self._operations()
-        self._shapes: dict[Matrix, int] = {}
 
     def __len__(self) -> int:
         return len(self._modules)
 
-    @torch.inference_mode()
-    def first_inputs(self, batches: Batches) -> list[Tensor]:
-        """What the first linear layer sees of each batch, in a layout that BLAS takes."""
-        return [self._first_inputs(x) for x, _ in batches]
+    def products(self, shapes: tuple[Matrix, ...]) -> NDArray[Any]:
+        """The table of products, for batches whose inputs have these shapes."""
+        return _products(shapes, tuple((layer.in_features, layer.out_features) for layer in self.linear))
 
-    def _first_inputs(self, x: Tensor) -> Tensor:
-        for module in self._before:
-            x = module(x)
-        return x if Matrix.of(x).is_leading() else x.contiguous()
-
-    def products_place(self, x: Tensor) -> int:
-        """Where `products` has the first layer's for inputs of this shape, counted in layers."""
-        return self._shapes.setdefault(Matrix.of(x), len(self._shapes)) * len(self.linear)
-
-    def products(self) -> NDArray[Any]:
-        """The table of products, for all shapes of inputs asked for so far."""
-        return np.array([chain_products(x, self.linear) for x in self._shapes], dtype=np.int32)
+    def work(self) -> int:
+        """Roughly how many operations a training step takes."""
+        elementwise = 30  # operations for each number of an activation, of a loss, or of an optimizer's step
+        weights = sum(layer.weight.numel() for layer in self.linear)
+        return self._rows * (6 * weights + elementwise * sum(self._widths())) + elementwise * weights
 
     def memory(self) -> list[Tensor]:
         """Room for outputs, two gradients and work; aligned as all of PyTorch's tensors."""
@@ -75,7 +68,7 @@ class LayerTable:
         # Losses take three outputs, GELU's derivative two layers, sums 16 rows and four vectors of four, steps two
         # chunks.
         work = max(3 * self._rows * self.width, gelu) + 32 * widest + 4096
-        return [torch.zeros(size, dtype=self._dtype, device="cpu") for size in (outputs, one, one, work)]
+        return [torch.zeros(size, dtype=self.dtype, device="cpu") for size in (outputs, one, one, work)]
 
     def _operations(self) -> NDArray[Any]:
         table, places = [], iter(self._parameter_places())
@@ -105,7 +98,7 @@ class LayerTable:
         return places
 
     def _padded(self, n: int) -> int:
-        aligned = ALIGNMENT // self._dtype.itemsize
+        aligned = ALIGNMENT // self.dtype.itemsize
         return -(-n // aligned) * aligned
 
 
@@ -113,31 +106,54 @@ class BatchTable:
     """Batches as the kernel takes them, with what is the same for all epochs.
 
     Attributes:
-        sizes: how many numbers each batch's loss is the mean of.
+        sizes, rows: of each batch, how many numbers its loss is the mean of, and how many rows it has.
+        shapes: of the batches' inputs, each once.
         table: one row a batch, see `codes.BATCH_INPUTS` and the names beside it.
         scales, divisors: of each batch's gradient and of its loss.
         loss: its code.
     """
 
-    def __init__(self, batches: Batches, loss: Loss, layers: LayerTable) -> None:
-        dtype = layers.linear[0].weight.dtype
+    def __init__(self, data: BatchedData, loss: Loss, layers: LayerTable) -> None:
+        batches, dtype = data.batches, layers.dtype
         self.sizes = [y.numel() for _, y in batches]
         # Kept, since the table has their addresses only.
-        self._inputs = layers.first_inputs(batches)
+        self._inputs = _first_inputs(layers.before, [x for x, _ in batches])
         self._targets = [loss.cast(y, layers.width, dtype) for _, y in batches]
+        shapes = [Matrix.of(x) for x in self._inputs]
+        self.shapes = tuple(dict.fromkeys(shapes))
+        self.rows = [shape.rows for shape in shapes]
         self.table = np.array(
             [
-                (x.data_ptr(), y.data_ptr(), len(x), layers.products_place(x))
-                for x, y in zip(self._inputs, self._targets, strict=True)
+                (x.data_ptr(), y.data_ptr(), shape.rows, self.shapes.index(shape) * len(layers.linear))
+                for x, y, shape in zip(self._inputs, self._targets, shapes, strict=True)
             ],
             dtype=np.int64,
         )
         self.loss = _loss_code(loss, self._targets[0])
         self.number = np.dtype(str(dtype).removeprefix("torch."))
-        rows = [len(x) for x, _ in batches]
-        scales = {pair: _scale(loss, *pair, dtype) for pair in set(zip(self.sizes, rows, strict=True))}
-        self.scales = np.array([scales[pair] for pair in zip(self.sizes, rows, strict=True)], dtype=self.number)
-        self.divisors = np.array([1] * len(rows) if loss.of_classes else self.sizes, dtype=self.number)
+        scales = {pair: _scale(loss, *pair, dtype) for pair in set(zip(self.sizes, self.rows, strict=True))}
+        self.scales = np.array([scales[pair] for pair in zip(self.sizes, self.rows, strict=True)], dtype=self.number)
+        self.divisors = np.array([1] * len(shapes) if loss.of_classes else self.sizes, dtype=self.number)
+
+
+def batch_table(data: BatchedData, loss: Loss, layers: LayerTable) -> BatchTable:
+    """The table of `data`, made once for all trainings in which it is the same."""
+    before = tuple(map(repr, layers.before))
+    key = (BatchTable, loss.given, before, layers.width, len(layers.linear), layers.dtype)
+    return data.keep(key, lambda: BatchTable(data, loss, layers))
+
+
+@torch.inference_mode()
+def _first_inputs(modules: Sequence[nn.Module], inputs: list[Tensor]) -> list[Tensor]:
+    """What the first linear layer, after `modules`, sees of each batch, in a layout that BLAS takes."""
+    for module in modules:
+        inputs = [module(x) for x in inputs]
+    return [x if Matrix.of(x).is_leading() else x.contiguous() for x in inputs]
+
+
+@lru_cache(maxsize=256)
+def _products(shapes: tuple[Matrix, ...], widths: tuple[tuple[int, int], ...]) -> NDArray[Any]:
+    return np.array([chain_products(x, widths) for x in shapes], dtype=np.int32)
 
 
 def _module_code(module: nn.Module) -> int:

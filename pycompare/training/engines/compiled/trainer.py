@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pycompare.threads import check_stop
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
 from pycompare.training.engines.compiled import codes
 from pycompare.training.engines.compiled.machine_code import kernel
-from pycompare.training.engines.compiled.tables import Batches, BatchTable, LayerTable
+from pycompare.training.engines.compiled.tables import BatchTable, LayerTable, batch_table
 from pycompare.training.engines.flat import FlatParameters
 from pycompare.training.losses import Loss
 from pycompare.training.optim import SGD, Adam, AdamW, LibTorchOptimizer, RMSprop
 
-# Between two calls of the kernel Ctrl-C is heard, which is asked for within 0.2 s.
-_SECONDS_A_CALL = 0.05
+# Between two calls of the kernel Ctrl-C is heard, which is asked for within 0.2 s: this many operations take 0.05 s
+# at 2 GHz, one a cycle.
+_WORK_A_CALL = 10**8
 _OPTIMIZERS = {AdamW: codes.ADAMW, Adam: codes.ADAM, RMSprop: codes.RMSPROP, SGD: codes.SGD}
 
 
@@ -27,21 +30,34 @@ class Compiled:
     """A network in training, as `Fused`, whose bits it has; takes what `obstacles_to_compiled` has nothing against."""
 
     draws = False
+    releases_gil = True
     name = "compiled"
 
-    def __init__(self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batches, valid: Batches) -> None:
+    def __init__(
+        self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData
+    ) -> None:
         parameters: list[Tensor] = list(network.parameters())
         self._network, self._opt, self._code = network, opt, _OPTIMIZERS[type(opt)]
         self._flat = FlatParameters(parameters, opt)
-        self._layers = LayerTable(network, max(len(y) for _, y in [*train, *valid]))
-        self._train, self._valid = (BatchTable(batches, loss, self._layers) for batches in (train, valid))
+        self._layers = LayerTable(network, max(data.most_rows for data in (train, valid)))
         buffer = self._flat.buffer
         self._moments = torch.zeros(3, len(buffer), dtype=buffer.dtype, device="cpu")
-        self._counters = np.zeros(2, dtype=np.int64)
-        self._products, self._memory = self._layers.products(), self._layers.memory()
-        tensors = (buffer, self._flat.grad_buffer, self._moments, *self._memory)
-        self._own = [tensor.data_ptr() for tensor in tensors]
-        self._kernel, self._batches_a_call = kernel(buffer.dtype), 1
+        self._counters, self._settings = (
+            np.zeros(2, dtype=np.int64),
+            np.zeros((len(list(train.batches)), len(_settings(opt)))),
+        )
+        self._memory = self._layers.memory()
+        self._train, self._valid = (self._part(data, loss) for data in (train, valid))
+        self._kernel, self._batches_a_call = kernel(buffer.dtype), max(1, _WORK_A_CALL // self._layers.work())
+
+    def _part(self, data: BatchedData, loss: Loss) -> _Part:
+        table, layers = batch_table(data, loss, self._layers), self._layers
+        products = layers.products(table.shapes)
+        arrays = (layers.operations, products, table.table, self._counters, layers.slopes, self._settings)
+        tensors = (self._flat.buffer, self._flat.grad_buffer, self._moments, *self._memory)
+        addresses = [array.ctypes.data for array in (*arrays, table.scales, table.divisors)]
+        addresses += [tensor.data_ptr() for tensor in tensors]
+        return _Part(table, products, (len(layers), len(self._flat.buffer), table.loss, self._code), tuple(addresses))
 
     @property
     def flat(self) -> FlatParameters:
@@ -49,60 +65,86 @@ class Compiled:
         self._flat.state.update(_state(self._opt, self._moments, self._counters))
         return self._flat
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> Tensor:
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """As `Engine.train` says."""
-        losses = np.empty(len(self._train.sizes), dtype=self._train.number)
+        told = _Told(self._train.table)
         if on_step:
-            self._train_shown(losses, on_step)
+            self._train_shown(told, on_step, set_rates)
         else:
-            self._run(codes.TRAIN, self._train, losses)
+            self._fill_settings(0, len(told.values), set_rates)
+            self._run(codes.TRAIN, self._train, told)
         self._flat.publish()
-        return torch.from_numpy(losses)
+        return told.losses()
 
-    def validate(self) -> tuple[Tensor, list[int]]:
+    def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
         self._network.eval()
-        losses = np.empty(len(self._valid.sizes), dtype=self._valid.number)
-        self._run(codes.VALIDATE, self._valid, losses)
-        return torch.from_numpy(losses), self._valid.sizes
+        told = _Told(self._valid.table)
+        self._run(codes.VALIDATE, self._valid, told)
+        return told.losses()
 
-    def _train_shown(self, losses: NDArray[Any], on_step: Callable[[Tensor], object]) -> None:
-        for i in range(len(losses)):
-            self._call(codes.GRADIENTS, self._train, losses, i, i + 1)
-            self.flat.show(self._network, torch.from_numpy(losses)[i], on_step)
-            self._call(codes.STEP, self._train, losses, i, i + 1)
+    def _train_shown(self, told: _Told, on_step: OnLoss, set_rates: SetRates | None) -> None:
+        for i, loss in enumerate(torch.from_numpy(told.values)):
+            if set_rates:
+                set_rates(i)
+            self._call(codes.GRADIENTS, self._train, told, i, i + 1)
+            self.flat.show(self._network, loss, on_step)
+            self._fill_settings(i, i + 1, None)
+            self._call(codes.STEP, self._train, told, i, i + 1)
 
-    def _run(self, mode: int, data: BatchTable, losses: NDArray[Any]) -> None:
-        """All batches, as many a call as take about `_SECONDS_A_CALL`."""
-        start = 0
-        while start < len(losses):
-            stop, began = min(start + self._batches_a_call, len(losses)), time.perf_counter()
-            self._call(mode, data, losses, start, stop)
-            took = time.perf_counter() - began
-            if took > _SECONDS_A_CALL:
-                self._batches_a_call = max(1, self._batches_a_call // 2)
-            elif took < _SECONDS_A_CALL / 4 and stop - start == self._batches_a_call:
-                self._batches_a_call *= 4
-            start = stop
+    def _fill_settings(self, start: int, stop: int, set_rates: SetRates | None) -> None:
+        """Note the optimizer's settings for a run of batches, as `set_rates` sets them for each."""
+        if set_rates is None:
+            self._settings[start:stop] = _settings(self._opt)
+            return
+        for i in range(start, stop):
+            set_rates(i)
+            self._settings[i] = _settings(self._opt)
 
-    def _call(self, mode: int, data: BatchTable, losses: NDArray[Any], start: int, stop: int) -> None:
+    def _run(self, mode: int, part: _Part, told: _Told) -> None:
+        """All batches, as many a call as `_WORK_A_CALL` allows."""
+        batches = len(told.values)
+        for start in range(0, batches, self._batches_a_call):
+            check_stop()
+            self._call(mode, part, told, start, min(start + self._batches_a_call, batches))
+
+    def _call(self, mode: int, part: _Part, told: _Told, start: int, stop: int) -> None:
         torch.get_num_threads()  # tells OpenMP, and so MKL, in a thread that has called nothing of PyTorch yet
-        layers, settings = self._layers, _settings(self._opt)
-        counts = (mode, start, stop, len(layers), len(self._flat.buffer), data.loss, self._code)
-        tables = (layers.operations, self._products, data.table, self._counters, layers.slopes, settings)
-        numbers = (data.scales, data.divisors)
-        addresses = [array.ctypes.data for array in (*tables, *numbers)]
-        self._kernel(*counts, *addresses, *self._own, losses.ctypes.data)
+        told_to = (told.values.ctypes.data, told.right.ctypes.data)
+        self._kernel(mode, start, stop, *part.counts, *part.addresses, *told_to)
 
 
-def _settings(opt: LibTorchOptimizer) -> NDArray[Any]:
+@dataclass(frozen=True)
+class _Part:
+    """Training or validation batches, with what the kernel is told about them; it keeps what the addresses are of."""
+
+    table: BatchTable
+    products: NDArray[Any]
+    counts: tuple[int, ...]
+    addresses: tuple[int, ...]
+
+
+class _Told:
+    """What a pass over the batches of a table gives."""
+
+    def __init__(self, table: BatchTable) -> None:
+        self._table = table
+        self.values, self.right = np.empty(len(table.sizes), table.number), np.zeros(len(table.sizes), np.int64)
+
+    def losses(self) -> BatchLosses:
+        of_classes = self._table.loss in (codes.CLASSES, codes.PROBABILITIES)
+        right, known = (self.right.tolist(), self._table.rows) if of_classes else ((), ())
+        return BatchLosses(torch.from_numpy(self.values), self._table.sizes, right, known)
+
+
+def _settings(opt: LibTorchOptimizer) -> tuple[Any, ...]:
     """What the kernel reads of an optimizer's settings, see `codes.LEARNING_RATE` and the names beside it."""
     group = opt.param_groups[0]
     momentum, second = group.get("betas") or (group["momentum"], group.get("alpha", group.get("dampening")))
     variant = group.get("amsgrad") or group.get("centered") or group.get("nesterov") or False
     sign = -1.0 if group.get("maximize") else 1.0
     decay, epsilon = group["weight_decay"], group.get("eps", 0.0)
-    return np.array([group["lr"], momentum, decay, second, epsilon, float(variant), sign], dtype=float)
+    return group["lr"], momentum, decay, second, epsilon, float(bool(variant)), sign
 
 
 def _state(opt: LibTorchOptimizer, moments: Tensor, counters: NDArray[Any]) -> dict[str, Any]:

@@ -1,0 +1,247 @@
+"""compare_inits: the same small network, trained from several starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from pycompare.checks import flag, number, whole_number
+from pycompare.data.classification import classification_data
+from pycompare.data.split import Split
+from pycompare.divergence import is_finite
+from pycompare.labels import value_label
+from pycompare.seeding import checked_seed
+from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.comparison import Comparison
+from pycompare.sweeps.configs import checked_split, network_factory
+from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, train_all
+from pycompare.sweeps.seeds import checked_seeds
+from pycompare.sweeps.vary import Check, Numbers, Variation, named, vary
+from pycompare.training.initializers import TAKE_SIGMA, Initializer, initialise, initializer
+from pycompare.training.losses import LossFunction, find_loss
+from pycompare.training.monitoring import WholeSets
+from pycompare.training.optim import OptimizerFactory
+from pycompare.training.options import Options
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+METRICS = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
+_HIDDEN = (6, 3)
+
+
+def compare_inits(
+    sigma: Numbers | None = None,
+    init: str | Initializer | Sequence[str | Initializer] = "normal",
+    scale: Numbers = 1.0,
+    *,
+    data: Split | None = None,
+    network: NetworkFactory | None = None,
+    seed: int = 123,
+    seeds: int | Sequence[int] | None = None,
+    steps: int = 1000,
+    every: int = 1,
+    lr: float = 0.1,
+    optimizer: str | OptimizerFactory = "sgd",
+    loss: str | LossFunction = "cross_entropy",
+    zero_bias: bool = True,
+    n_jobs: int | None = 1,
+    engine: str = "auto",
+    threads: int | None = 1,
+    progress: bool = True,
+) -> InitComparison:
+    """Train a network by full-batch gradient descent from several starts, which one list tells apart.
+
+    Every run is one random scope: the network is made, and drawn again by `initialise`, so that the runs of one seed
+    differ in nothing but the varied argument. No global random state is changed.
+
+    Arguments:
+        sigma: standard deviation of initial weights, 0 or more, for init "normal" and "trunc_normal".
+        init: an initialiser, by name or a callable, as `initialise` takes it; several make the comparison.
+        scale: the factor of all inputs, 0 or more. Of sigma, init and scale exactly one is a list.
+        data: training and validation set; `classification_data("circle", 100)` unless given.
+        network: a callable that makes a fresh network; unless given, an `MLP` with 6 and 3 hidden units and, for losses
+            of classes, one output for each class.
+        seed, seeds: as in `compare_configs`.
+        steps: of gradient descent, each on the whole training set; 1 or more.
+        every: evaluate both sets before the first step and after every so many; divides steps.
+        lr: learning rate, 0 or more.
+        optimizer, loss: as in `train_valid`.
+        zero_bias: False leaves the biases as the network draws them.
+        n_jobs, engine, threads, progress: as in `compare_configs`.
+
+    Returns:
+        An `InitComparison`: loss and accuracy on both sets by step.
+
+    Raises:
+        ValueError, TypeError: before the first step of the first run, naming argument, value and remedy.
+
+    Mirrors r_reference/R/init_runs.R, whose bits it has. Source: the laboratory on training from scratch of the course
+    B4M33DLE, CTU in Prague, part 1.
+
+    Example:
+        >>> compare_inits(sigma=[0.01, 0.5], steps=10).data.columns.tolist()
+        ['config', 'sigma', 'seed', 'step', 'train_loss', 'train_accuracy', 'valid_loss', 'valid_accuracy']
+    """
+    variation = _variation(sigma, init, scale)
+    (parameter,) = variation.varied
+    steps, every = _checked_steps(steps, every)
+    split = checked_split(data, partial(classification_data, "circle", 100))
+    known, zero_bias = find_loss(loss), flag("zero_bias", zero_bias)
+    rate = {"lr": number("lr", lr, at_least=0)}
+    options = Options(steps // every, len(split.train), optimizer, rate, known, engine, threads)
+    make, several = network_factory(network, split, known, _HIDDEN), checked_seeds(seed, seeds)
+    scaled = {one: _scaled(split, one) for one in variation.varied.get("scale", [variation.fixed.get("scale")])}
+    first = Run("", make, split, options, checked_seed(seed), monitoring=WholeSets(every), keep_network=True)
+    keys, runs = [], []
+    for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
+        settings = variation.fixed | choice
+        start = partial(_started, make, settings["init"], settings["sigma"], zero_bias)
+        run = replace(first, make_network=start, split=scaled[settings["scale"]])
+        run.check_network()
+        for one in several:
+            keys.append({"config": label, parameter: _cell(choice[parameter]), "seed": one})
+            runs.append(replace(run, label=f"{label}, seed = {one}", seed=one))
+    n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
+    frame, outcomes = train_all(runs, keys, unit="evaluation", n_jobs=n_jobs, progress=shown)
+    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    told = {"steps": steps, "every": every, "seeds": list(several), "optimizer": optimizer, "loss": loss} | rate
+    return InitComparison(
+        frame.rename(columns={"epoch": "step"}),
+        parameter,
+        tuple(variation.varied[parameter]),
+        told | {"zero_bias": zero_bias} | variation.fixed,
+        made_with(replace(first, make_network=make), outcomes),
+        input_size(split.train.tensors[0]),
+        networks,
+        split,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class InitComparison(Comparison):
+    """Trainings of one network from several starts.
+
+    Attributes:
+        data: tidy frame, one row for each run and evaluation: config, the varied argument under its own name, seed,
+            step (0 is the start), train_loss, valid_loss and, for losses of classes, train_accuracy, valid_accuracy.
+            NaN where a run has diverged.
+        parameter, values, arguments, made_with, input_size, networks: as in `Comparison`; a network for each config
+            and seed, by "sigma = 0.5, seed = 1".
+        split: the data, before they were scaled.
+    """
+
+    split: Split | None = field(default=None, repr=False)
+    _name: ClassVar[str] = "init_comparison"
+
+    def summary(self) -> pd.DataFrame:
+        """One row a configuration, means over its seeds.
+
+        Returns:
+            Columns config, seeds (how many), failed (the share of runs that end without a finite valid_loss),
+            start_loss (train_loss before the first step), for losses of classes log_classes (what it is for a network
+            that gives every class the same probability), and of the runs that have not failed train_loss, valid_loss
+            and the accuracies at the end.
+        """
+        last = self.data.groupby(["config", "seed"], sort=False).tail(1)
+        ended = last[is_finite(last[["valid_loss"]])]
+        runs = last.groupby("config", sort=False)["seed"].size()
+        start = self.data[self.data["step"] == 0].groupby("config", sort=False)["train_loss"].mean()
+        good = ended.groupby("config")["seed"].size().reindex(runs.index, fill_value=0)
+        table = pd.DataFrame({"seeds": runs, "failed": 1 - good / runs, "start_loss": start})
+        if "train_accuracy" in self.data:
+            table["log_classes"] = math.log(self._classes())
+        told = [name for name in METRICS if name in self.data]
+        return table.join(ended.groupby("config")[told].mean()).reset_index()
+
+    def steps_to(self, loss: float, *, metric: str = "train_loss") -> pd.DataFrame:
+        """The first evaluated step at which a run's `metric` is `loss` or less.
+
+        Returns:
+            Columns config, seed, step (Int64, NA for a run that never gets there).
+        """
+        loss = number("loss", loss)
+        reached = self.data[self.data[metric] <= loss].groupby(["config", "seed"], sort=False)["step"].min()
+        runs = self.data[["config", "seed"]].drop_duplicates(ignore_index=True)
+        return runs.join(reached.astype("Int64"), on=["config", "seed"])
+
+    def plot(self, metric: str = "valid_loss", *, log: bool | None = None) -> ggplot:
+        """The mean of a metric over seeds by step, in a band of their middle 80 %.
+
+        Arguments:
+            metric: a column of `data`.
+            log: a logarithmic axis; unless given, where the means span decades.
+        """
+        from pycompare.plots import plot_over_seeds
+
+        return plot_over_seeds(self.data, metric=metric, log=log)
+
+    def _classes(self) -> int:
+        last = [m for m in next(iter(self.networks.values())).modules() if isinstance(m, nn.Linear)][-1]
+        return last.out_features
+
+
+def _variation(sigma: Any, init: Any, scale: Any) -> Variation:
+    """The list among the three, and what goes with it."""
+    variation = vary({"sigma": sigma, "init": init, "scale": scale}, _CHECKS)
+    if len(variation.varied) != 1:
+        raise ValueError(
+            f"Exactly one of `sigma`, `init`, `scale` must be a list; got {named(variation.varied)}."
+            " Give one of them several values, such as sigma=[0.01, 0.5], and the others one each."
+        )
+    inits = variation.varied.get("init", [variation.fixed.get("init")])
+    if variation.fixed.get("sigma", 0) is not None and not any(_takes_sigma(one) for one in inits):
+        raise ValueError(
+            f"`sigma` must be left out unless `init` is {' or '.join(TAKE_SIGMA)}; got {value_label(inits[0])}."
+            " Other initialisers choose the spread themselves."
+        )
+    return variation
+
+
+def _takes_sigma(init: str | Initializer) -> bool:
+    return isinstance(init, str) and init in TAKE_SIGMA
+
+
+def _started(make: NetworkFactory, init: str | Initializer, sigma: float | None, zero_bias: bool) -> nn.Module:
+    """A fresh network, drawn again."""
+    return initialise(make(), init, sigma=sigma if _takes_sigma(init) else None, zero_bias=zero_bias)
+
+
+def _scaled(split: Split, scale: float) -> Split:
+    if scale == 1:
+        return split
+    return Split(*(TensorDataset(data.tensors[0] * scale, data.tensors[1]) for data in (split.train, split.valid)))
+
+
+def _cell(value: Any) -> Any:
+    return value_label(value) if callable(value) else value
+
+
+def _checked_steps(steps: int, every: int) -> tuple[int, int]:
+    steps, every = whole_number("steps", steps, at_least=1), whole_number("every", every, at_least=1)
+    if steps % every:
+        raise ValueError(f"`every` must divide steps (={steps}); got {every!r}. Choose e.g. {math.gcd(steps, every)}.")
+    return steps, every
+
+
+def _checked_sigma(name: str, sigma: Any) -> float | None:
+    return None if sigma is None else number(name, sigma, at_least=0)
+
+
+def _checked_init(_: str, init: Any) -> Any:
+    initializer(init)
+    return init
+
+
+def _checked_scale(name: str, scale: Any) -> float:
+    return number(name, scale, at_least=0)
+
+
+_CHECKS: dict[str, Check] = {"sigma": _checked_sigma, "init": _checked_init, "scale": _checked_scale}

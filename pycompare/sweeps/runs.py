@@ -1,0 +1,202 @@
+"""The trainings of a comparison: each in a random scope of its own, one after the other or side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from pycompare.checks import whole_number
+from pycompare.data.split import Split
+from pycompare.labels import value_label
+from pycompare.progress import Progress, progress_bar
+from pycompare.seeding import torch_manual_seed
+from pycompare.threads import torch_threads
+from pycompare.training.batches import KeptHere
+from pycompare.training.kernels import mkl_kernels
+from pycompare.training.loop import Training, begin_training, giving_back
+from pycompare.training.monitoring import EachEpoch, Monitoring, Sets
+from pycompare.training.options import Options
+
+NetworkFactory = Callable[[], nn.Module]
+OnEpoch = Callable[[str, int, nn.Module], object]
+CPU, EACH_EPOCH = torch.device("cpu"), EachEpoch()
+
+
+@dataclass
+class Outcome:
+    """What came of one training so far: rows, the engine that trained and why, and where asked for the network."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    engine: str = ""
+    why: str = ""
+    network: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that one training depends on.
+
+    Attributes:
+        label: its name in errors and progress.
+        make_network: a callable that makes a fresh network.
+        split: what it is trained and validated on.
+        options: how.
+        seed: of torch's generator, for the initial weights and dropout.
+        monitoring: what is told of it.
+        keep_network: whether the trained network is kept.
+        kept: what the runs of one comparison share.
+    """
+
+    label: str
+    make_network: NetworkFactory
+    split: Split
+    options: Options
+    seed: int
+    device: torch.device = CPU
+    dtype: torch.dtype = torch.float32
+    monitoring: Monitoring = EACH_EPOCH
+    keep_network: bool = False
+    kept: KeptHere = field(default_factory=KeptHere)
+
+    def train(
+        self,
+        watch: Callable[[int, nn.Module], object] | None = None,
+        tick: Callable[[], object] = bool,
+        outcome: Outcome | None = None,
+    ) -> Outcome:
+        """Make a network in a random scope, train it, and put into `outcome` what is told of it.
+
+        `watch` sees the network before and after each epoch, and `tick` counts rows.
+
+        The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
+        """
+        outcome = outcome or Outcome()
+        with torch_threads(self.options.threads), ExitStack() as scope:
+            scope.enter_context(torch_manual_seed(self.seed, self.device))
+            training = self._begin()
+            outcome.engine, outcome.why = training.engine.name, training.why
+            if watch:
+                watch(0, training.network)
+            elif not training.engine.draws:
+                scope.close()
+            for row in self.monitoring.rows(training):
+                outcome.rows.append(row)
+                tick()
+                if watch:
+                    watch(len(outcome.rows), training.network)
+        outcome.network = training.network.eval() if self.keep_network else None
+        return outcome
+
+    def threads(self) -> int | None:
+        """How many torch threads the run takes, where it lets other threads of Python go on; else None."""
+        with torch_threads(self.options.threads), torch_manual_seed(self.seed, self.device):
+            return self.options.threads if self._begin().engine.releases_gil else None
+
+    def check_network(self) -> None:
+        """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
+        with torch_manual_seed(self.seed, self.device):
+            first, second = self.make_network(), self.make_network()
+        for made in (first, second):
+            if not isinstance(made, nn.Module):
+                raise TypeError(f"`network` must make a torch.nn.Module; got {made!r}. Return one from the callable.")
+        if {id(parameter) for parameter in first.parameters()} & {id(parameter) for parameter in second.parameters()}:
+            raise ValueError(
+                f"`network` must make a fresh network each time; got {self.make_network!r}, which returns the same"
+                " parameters twice. Build the network inside the callable."
+            )
+        last = [module for module in first.modules() if isinstance(module, nn.Linear)][-1:]
+        if self.options.loss.of_classes and last and last[0].out_features == 1:
+            raise ValueError(
+                f"`network` must end with one output for each class for {value_label(self.options.loss.given)}, two at"
+                " least; got one, whose loss is always 0. Change its last layer, or take the loss 'bce'."
+            )
+
+    def _begin(self) -> Training:
+        network = self.make_network().to(self.device, self.dtype)
+        return begin_training(network, *self._sets(), self.options)
+
+    def _sets(self) -> Sets:
+        """The data in batches, made once for all runs that share them."""
+        key = (id(self.split), self.monitoring, self.options.batch_size)
+        if key not in self.kept:
+            like = torch.empty(0, device=self.device, dtype=self.dtype)
+            self.kept[key] = self.monitoring.sets(self.split, like, self.options.batch_size)
+        sets: Sets = self.kept[key]
+        return sets
+
+
+def train_all(
+    runs: Sequence[Run],
+    keys: Sequence[dict[str, Any]],
+    *,
+    unit: str = "epoch",
+    n_jobs: int | None = 1,
+    on_epoch: OnEpoch | None = None,
+    progress: bool = True,
+) -> tuple[pd.DataFrame, list[Outcome]]:
+    """Train all `runs`, `n_jobs` at a time.
+
+    Returns:
+        A frame with a row for each row of each run, the run's `keys` before it; and what else came of them.
+
+    Raises:
+        What ends a run, with the frame so far as its attribute `partial`.
+    """
+    outcomes, rows = [Outcome() for _ in runs], sum(run.monitoring.count(run.options.epochs) for run in runs)
+    with (
+        torch_threads(runs[0].options.threads),
+        giving_back(lambda: _frame(keys, outcomes)),
+        progress_bar(rows, unit=unit, show=progress) as bar,
+    ):
+        if n_jobs == 1:
+            _in_turn(runs, outcomes, bar, on_epoch)
+        else:
+            _side_by_side(runs, outcomes, bar, n_jobs)
+    return _frame(keys, outcomes), outcomes
+
+
+def _in_turn(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, on_epoch: OnEpoch | None) -> None:
+    for i, (run, outcome) in enumerate(zip(runs, outcomes, strict=True)):
+        bar.set_description(f"run {i + 1}/{len(runs)}, {run.label}")
+        run.train(partial(on_epoch, run.label) if on_epoch else None, bar.update, outcome)
+
+
+def _side_by_side(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, n_jobs: int | None) -> None:
+    from pycompare.sweeps.parallel import run_in_parallel
+
+    def keep(i: int, outcome: Outcome) -> None:
+        vars(outcomes[i]).update(vars(outcome))
+        bar.update(len(outcome.rows))
+
+    bar.set_description(f"{len(runs)} runs side by side")
+    run_in_parallel(Run.train, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
+
+
+def _frame(keys: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    frame = pd.DataFrame([key | row for key, outcome in zip(keys, outcomes, strict=True) for row in outcome.rows])
+    return frame.replace([math.inf, -math.inf], math.nan)
+
+
+def made_with(run: Run, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What the bits may depend on besides the arguments, and what was trained on what; `run` stands for all."""
+    engines, why = (", ".join(sorted(set(told))) for told in zip(*((o.engine, o.why) for o in outcomes), strict=True))
+    made = {"engine": engines, "why": why, "threads": run.options.threads, "kernels": _kernels()}
+    return made | {"data": repr(run.split), "network": repr(run.make_network)}
+
+
+def checked_n_jobs(n_jobs: int | None) -> int | None:
+    """`n_jobs` as scikit-learn takes it, or one clear error."""
+    if n_jobs is not None and whole_number("n_jobs", n_jobs) == 0:
+        raise ValueError("`n_jobs` must be 1 or more, or -1 for all cores; got 0. Use 1 for one run at a time.")
+    return n_jobs
+
+
+_kernels = cache(mkl_kernels)  # MKL chooses once in a process
