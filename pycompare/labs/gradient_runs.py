@@ -28,10 +28,10 @@ from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Variation, vary
 from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches
-from pycompare.training.engines.autograd import first_parameter
 from pycompare.training.initializers import TAKE_SIGMA, Initializer, initialise, initializer
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.monitoring import GradientNorms
+from pycompare.training.network import first_parameter
 from pycompare.training.optim import OPTIMIZERS, OptimizerFactory
 from pycompare.training.options import Options
 

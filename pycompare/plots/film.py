@@ -1,4 +1,5 @@
-"""Paths over maps, and gradients on a network, as films, drawn by matplotlib on top of a still picture."""
+"""Films: paths over maps and gradients on a network, drawn by matplotlib on top of a still picture, and boundaries, a
+picture an epoch."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from PIL.Image import Dither
 
 from pycompare.checks import whole_number
 from pycompare.files import check_writable_file, expanded
+from pycompare.plots.boundary import plot_boundary
 from pycompare.plots.gradients import (
     SHADES,
     ZERO,
@@ -73,7 +75,7 @@ def animate_paths(
     Raises:
         ValueError: `file` has another ending, cannot be written, or needs ffmpeg, which is missing.
     """
-    film_writer(expanded(file))
+    path, writer = _opened(file, fps)
     film, lines = _film(plot, paths, x, y, facets)
 
     def show(epoch: int) -> None:
@@ -82,7 +84,33 @@ def animate_paths(
             line.set_data(*shown.T)
             line.set_markevery([max(0, len(shown) - 1)])
 
-    return _write(film, _thinned(paths["epoch"]), show, file, fps, progress=progress)
+    return _write(path, writer, film, _thinned(paths["epoch"]), show, progress)
+
+
+def animate_boundary(
+    boundary: pd.DataFrame,
+    points: pd.DataFrame,
+    file: str | PathLike[str],
+    *,
+    fps: int = 5,
+    progress: bool = True,
+) -> Path:
+    """Write a film of `plot_boundary`'s pictures, epoch by epoch.
+
+    Arguments:
+        boundary, points: as in `plot_boundary`; boundary has a column epoch.
+        file, fps, progress, and what is returned and raised: as in `animate_paths`.
+    """
+    path, writer = _opened(file, fps)
+    epochs = _thinned(boundary["epoch"])
+
+    def picture(epoch: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return _pixels(on_any_backend(plot_boundary(boundary, points, epoch=epoch).draw))
+
+    height, width, _ = (first := picture(epochs[0])).shape
+    film = Figure((width / _DPI, height / _DPI), dpi=_DPI)
+    image = film.figimage(first)
+    return _write(path, writer, film, epochs, lambda epoch: image.set_data(picture(epoch)), progress)
 
 
 def animate_network(
@@ -101,7 +129,7 @@ def animate_network(
     Raises:
         ValueError: as `animate_paths`, or the network is no chain of linear layers.
     """
-    film_writer(expanded(file))
+    path, writer = _opened(file, fps)
     norms = data.groupby(["step", "config", "parameter"], sort=False)["gradient"].median()
     if not (is_chain(layers) and has_colour(norms).any()):
         raise ValueError("`network` must be a chain of linear layers whose gradients are not all 0 to make a film.")
@@ -123,30 +151,32 @@ def animate_network(
             artist.set_visible(bool(np.isfinite(norm)))
             _paint(artist, colour(norm) if norm > 0 else None)
 
-    return _write(film, _thinned(data["step"]), show, file, fps, progress=progress)
+    return _write(path, writer, film, _thinned(data["step"]), show, progress)
+
+
+def _opened(file: str | PathLike[str], fps: int) -> tuple[Path, matplotlib.animation.AbstractMovieWriter]:
+    path = expanded(file)
+    return path, film_writer(path, whole_number("fps", fps, at_least=1))
 
 
 def _write(
+    path: Path,
+    writer: matplotlib.animation.AbstractMovieWriter,
     film: Figure,
-    moments: Sequence[int],
+    epochs: Sequence[int],
     show: Callable[[int], object],
-    file: str | PathLike[str],
-    fps: int,
-    *,
     progress: bool,
 ) -> Path:
-    """A picture for each moment, whole or not at all."""
-    path = expanded(file)
-    writer = film_writer(path, whole_number("fps", fps, at_least=1))
+    """Write a picture of `film` for each of `epochs`, after `show` has changed it; the last one stays."""
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            progress_bar(len(moments), unit="picture", show=progress, description=path.name) as bar,
+            progress_bar(len(epochs), unit="picture", show=progress, description=path.name) as bar,
             writer.saving(film, str(partial), dpi=_DPI),
         ):
-            for moment in moments:
-                show(moment)
+            for epoch in epochs:
+                show(epoch)
                 writer.grab_frame()
                 bar.update()
             for _ in range(_HOLD):
@@ -210,11 +240,8 @@ def _background(plot: p9.ggplot) -> tuple[Figure, Figure]:
     still = still_layers(plot)
     for artist in itertools.chain.from_iterable(axes.collections + list(axes.lines) for axes in drawn.axes):
         artist.set_visible(artist.get_zorder() in still)
-    drawn.set_dpi(_DPI)
-    canvas = FigureCanvasAgg(drawn)
-    canvas.draw()
     film = Figure(drawn.get_size_inches(), dpi=_DPI)
-    film.figimage(np.asarray(canvas.buffer_rgba()))
+    film.figimage(_pixels(drawn))
     return drawn, film
 
 
@@ -247,6 +274,13 @@ def _paint(artist: Line2D | LineCollection, colour: Any) -> None:
     else:
         artist.set_color(ZERO if colour is None else colour)
         artist.set_linestyle("dotted" if colour is None else "solid")
+
+
+def _pixels(drawn: Figure) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    drawn.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def _thinned(epochs: pd.Series[int]) -> list[int]:

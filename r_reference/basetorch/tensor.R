@@ -26,6 +26,8 @@ torch_double <- function() "double"
 
 torch_float <- function() "float"
 
+torch_long <- function() "long"
+
 #' A tensor of `value` with the sizes `...`.
 filled <- function(value, ...) {
   shape <- c(...)
@@ -71,6 +73,14 @@ without_gradient <- function(self, value) {
   }
   new_tensor(value)
 }
+
+#' The rows `i` of a matrix, written x[i, ], or elements of a vector.
+`[.torch_tensor` <- function(x, i, ...) {
+  value <- x[["value"]]
+  without_gradient(x, if (is.matrix(value)) value[i, , drop = FALSE] else value[i])
+}
+
+as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
 
 tensor_methods <- list(
   abs = function(self) without_gradient(self, abs(self[["value"]])),
