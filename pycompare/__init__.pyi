@@ -41,3 +41,11 @@ from .training.optim import SGD as SGD
 from .training.optim import Adam as Adam
 from .training.optim import AdamW as AdamW
 from .training.optim import RMSprop as RMSprop
+from .training.schedules import ConstantRate as ConstantRate
+from .training.schedules import CosineOneCycle as CosineOneCycle
+from .training.schedules import CyclicalDecay as CyclicalDecay
+from .training.schedules import CyclicalRate as CyclicalRate
+from .training.schedules import ExponentialRate as ExponentialRate
+from .training.schedules import OneCycle as OneCycle
+from .training.schedules import Schedule as Schedule
+from .training.schedules import StepRate as StepRate

@@ -10,6 +10,7 @@ from pycompare.plots.layers import plot_activations, plot_gradients
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
 from pycompare.plots.points import plot_points
+from pycompare.plots.schedules import plot_schedule
 from pycompare.plots.seeds import plot_over_seeds, plot_paired
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
 
@@ -35,6 +36,7 @@ __all__ = [
     "plot_parity",
     "plot_paths",
     "plot_points",
+    "plot_schedule",
     "plot_trajectory",
     "png",
     "retina",

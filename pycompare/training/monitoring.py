@@ -68,7 +68,7 @@ class WholeSets:
         """As `Monitoring.rows` says."""
         for epoch in range(training.options.epochs + 1):
             if epoch:
-                training.engine.train()
+                training.train(epoch)
             told = training.engine.validate()
             row: Row = {"epoch": epoch * self.every}
             for i, name in enumerate(("train", "valid")):
@@ -101,11 +101,11 @@ class GradientNorms(EachEpoch):
         for epoch in range(training.options.epochs):
             steps = range(epoch * self.batches, (epoch + 1) * self.batches)
             if any(step % self.every == 0 for step in steps):
-                training.engine.train(norms.before_step)
+                training.train(epoch + 1, norms.before_step)
                 norms.after_step()
                 yield from norms.told()
             else:
-                training.engine.train()
+                training.train(epoch + 1)
                 norms.steps += self.batches
 
     def count(self, epochs: int) -> int:
