@@ -229,10 +229,10 @@ def _accuracy(told: BatchLosses) -> float:
 
 
 def _mean_loss(told: BatchLosses, loss: Loss) -> float:
-    return _r_mean((told.losses.sqrt() if loss.rooted else told.losses).double().numpy())
+    return r_mean((told.losses.sqrt() if loss.rooted else told.losses).double().numpy())
 
 
-def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     """R's `mean`: a sum in the long double of C, then the mean of the residuals, which mends its rounding."""
     wide = values.astype(np.longdouble)
     mean = np.add.accumulate(wide)[-1] / len(wide)
