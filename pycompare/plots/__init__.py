@@ -7,6 +7,7 @@ from pycompare.plots.ensembles import plot_ensembles
 from pycompare.plots.gradients import plot_gradient_map, plot_network
 from pycompare.plots.image import image, png, retina
 from pycompare.plots.layers import plot_activations, plot_gradients
+from pycompare.plots.lr_range import plot_lr_range
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
 from pycompare.plots.points import plot_points
@@ -30,6 +31,7 @@ __all__ = [
     "plot_fit",
     "plot_gradient_map",
     "plot_gradients",
+    "plot_lr_range",
     "plot_network",
     "plot_over_seeds",
     "plot_paired",

@@ -6,13 +6,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from pycompare.checks import number, whole_number
+from pycompare.checks import number, one_of, whole_number
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -149,6 +150,56 @@ class ExponentialRate(Schedule):
     def settings(self, step: int) -> dict[str, float]:
         """As `Schedule.settings` says."""
         return {"lr": self.lr * self.factor**step}
+
+
+@dataclass(frozen=True, repr=False)
+class RisingRate(Schedule):
+    """A learning rate that rises from `start` at the first step to `end` at the last, for range tests.
+
+        start (end / start)^part, or for mode "linear" start + (end - start) part;  part = step / (steps - 1)
+
+    Arguments:
+        start, end: learning rates, above 0; for "linear" 0 or more. The quotient is that of their decimal digits: 10
+            over 1e-5 is 1e6, as it is written in R.
+        steps: 2 or more.
+        mode: "exp" or "linear".
+        momentum: the smallest and largest momentum (or beta1), which falls along a line while the rate rises; None
+            leaves it.
+
+    Example:
+        >>> RisingRate(0.25, 4, steps=3).frame()["lr"].tolist()
+        [0.25, 1.0, 4.0]
+    """
+
+    start: float
+    end: float
+    steps: int
+    mode: str = "exp"
+    momentum: MomentumRange = None
+
+    def __post_init__(self) -> None:
+        low, high = _range("start", self.start, "end", self.end)
+        mode = one_of("mode", self.mode, ("exp", "linear"), "Choose one of them.")
+        if mode == "exp" and low == 0:
+            raise ValueError(f"`start` must be above 0 for mode 'exp'; got {self.start!r}. Choose e.g. 1e-5.")
+        steps, momentum = whole_number("steps", self.steps, at_least=2), _checked_momentum(self.momentum)
+        self._keep(start=low, end=high, steps=steps, momentum=momentum)
+
+    @property
+    def length(self) -> int:
+        """As `Schedule.length` says."""
+        return self.steps
+
+    def settings(self, step: int) -> dict[str, float]:
+        """As `Schedule.settings` says."""
+        _check_step(self, step)
+        part = step / (self.steps - 1)
+        linear = self.mode == "linear"
+        lr = _between(self.start, self.end, part) if linear else self.start * self._ratio() ** part
+        return {"lr": lr} | _mirrored(self.momentum, part)
+
+    def _ratio(self) -> float:
+        return float(Decimal(repr(self.end)) / Decimal(repr(self.start)))
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from pycompare.data.split import Split, course_data
+from pycompare.labs.lr_range import lr_range_test
 from pycompare.parity.tables.recorded import SEED
 from pycompare.seeding import torch_manual_seed
 from pycompare.threads import torch_threads
@@ -82,3 +83,13 @@ def curve(
             roots = np.sqrt(training.engine.validate().losses.double().numpy())  # torch's may be MKL's, another bit
             rows.append({"epoch": epoch, "valid_loss": r_mean(roots)})
     return pd.DataFrame(rows)
+
+
+def range_test(steps: int = 100, dtype: torch.dtype = torch.float32, engine: str = "auto") -> pd.DataFrame:
+    """The course network's loss before each step of a range test."""
+    with torch_manual_seed(SEED):
+        network = MLP(4).to(dtype)
+    test = lr_range_test(
+        network, scaled_data(), 1e-5, 10, steps, optimizer="sgd", momentum=0.9, stop=None, engine=engine
+    )
+    return test.data.assign(step=test.data["step"] - 1)[["step", "lr", "loss"]]  # R counts the steps before it
