@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 CONVERGES, STEEPEST, VALLEY, MINIMUM = "largest that converges", "steepest", "valley", "minimum / 10"
+_CONVERGES = 2  # times the smallest loss: where a training does no longer converge, it soon is many times that
 _SHARES = {"a third": 3, "a quarter": 4, "a tenth": 10, "a twentieth": 20}
 
 
@@ -142,10 +143,11 @@ class RangeTestResult(Result):
     def suggestions(self) -> pd.DataFrame:
         """The learning rates that each test suggests, by rule, all on the smoothed loss.
 
-        - "largest that converges": the last rate whose loss is no higher than it was in the first tenth of the steps,
-          where rates are too small to matter; and a third, a quarter, a tenth, a twentieth of it;
-        - "steepest": where, after that tenth, the loss falls fastest along the axis of rates (logarithmic for "exp");
-        - "valley": two thirds, or a step less, of the way down the longest fall (fastai's rule);
+        - "largest that converges": the last rate whose loss is at most twice the smallest; and a third, a quarter, a
+          tenth, a twentieth of it;
+        - "steepest": where, after a tenth of the steps, the loss falls fastest along the axis of rates (their logarithm
+          for "exp");
+        - "valley": half way along the longest falling subsequence of the losses (fastai's rule);
         - "minimum / 10": a tenth of the rate whose loss is smallest.
 
         Returns:
@@ -194,7 +196,7 @@ def _rules(rates: np.ndarray[Any, Any], losses: np.ndarray[Any, Any], *, log: bo
     if len(rates) < 2:
         return {}
     tenth = len(losses) // 10
-    converges = float(rates[np.flatnonzero(losses <= losses[: tenth + 1].max())[-1]])
+    converges = float(rates[np.flatnonzero(losses <= _CONVERGES * losses.min())[-1]])
     slopes = np.gradient(losses, np.log(rates) if log else rates)
     parts = {f"{name} of it": converges / share for name, share in _SHARES.items()}
     return (
@@ -209,12 +211,10 @@ def _rules(rates: np.ndarray[Any, Any], losses: np.ndarray[Any, Any], *, log: bo
 
 
 def _valley(losses: np.ndarray[Any, Any]) -> int:
-    """Where in its longest falling subsequence the loss is half of the middle third down, as fastai's `valley`."""
+    """The step half way along the longest falling subsequence, taken for one in a row, as fastai's `valley` does."""
     lengths = np.ones(len(losses), dtype=int)
     for i in range(1, len(losses)):
         before = lengths[:i][losses[:i] > losses[i]]
         lengths[i] = 1 + before.max(initial=0)
     last = int(lengths.argmax())
-    first = last - int(lengths[last])
-    third = (last - first) / 3
-    return first + int(third) + int(third / 2)
+    return last - int(lengths[last]) // 2

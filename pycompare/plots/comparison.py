@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pycompare.plots.axes import caption, shades, short_labels, short_numbers, s
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
 _MOST_SOLID, _MOST_KEYS, _MOST_TOLD = 4, 8, 5
+_WIDTH = 30  # of a legend, in letters
 _METRICS = {
     "train_loss": "Training loss",
     "valid_loss": "Validation loss",
@@ -167,7 +169,7 @@ def legend_labels(data: pd.DataFrame) -> dict[str, str]:
     """Each config's text in the legend, in order of appearance: itself and, where a run diverges, the epoch."""
     epochs = _epochs_of_divergence(data)
     return {
-        config: short if epochs[config] is pd.NA else f"{short}\n(diverged at epoch {epochs[config]})"
+        config: fill(short, _WIDTH) + ("" if epochs[config] is pd.NA else f"\n(diverged at epoch {epochs[config]})")
         for config, short in zip(epochs, short_labels(list(epochs)), strict=True)
     }
 
