@@ -108,7 +108,9 @@ class Comparison(Result):
         return plot_final(self.data, parameter=self.parameter, metric=metric, log=log, note=self._advice())
 
     def _advice(self) -> str:
-        return divergence_advice(self.parameter, self.values, self.arguments.get("lr", 0.0), self.input_size)
+        scheduled = "schedule" in (self.parameter, *self.arguments)
+        lr = 0.0 if scheduled else self.arguments.get("lr", 0.0)
+        return divergence_advice(self.parameter, self.values, lr, self.input_size)
 
     def _settings(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in _SAVED}

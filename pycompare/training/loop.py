@@ -131,7 +131,8 @@ def train_valid(
         schedule: a `Schedule`, such as `OneCycle`, whose settings take the place of the optimizer's own, step by step
             through all epochs.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
-            them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on. What it
+            them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on (what a
+            schedule sets, for this step). What it
             raises ends the training, with the attribute `partial`: the frame of the epochs so far. So does Ctrl-C.
         optimizer_arguments: lr, betas, weight_decay, eps, amsgrad, momentum, ...: what the optimiser takes.
 

@@ -342,9 +342,8 @@ class CosineOneCycle(Schedule):
     defaults, same bits. R's `base_momentum` and `max_momentum` are the pair `momentum` here.
 
     Example:
-        >>> rates = CosineOneCycle(0.1, steps=100).frame()["lr"]
-        >>> rates.idxmax(), rates.max()
-        (29, 0.1)
+        >>> [CosineOneCycle(0.1, steps=100, momentum=None).settings(step)["lr"] for step in (29, 64)]
+        [0.1, 0.0500002]
     """
 
     max_lr: float
