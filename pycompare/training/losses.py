@@ -20,6 +20,7 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 # From the outputs of one batch: the loss (its sum, for a pointwise one), and the gradient of its mean.
 BatchLoss = Callable[[Tensor], tuple[Tensor, Tensor]]
 aten = torch.ops.aten
+_NO_CLASS = -1  # the names ignore none
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Loss:
         if targets.shape == outputs.shape and outputs.shape[-1] > 1:
             return outputs.argmax(-1) == targets.argmax(-1)
         classes = targets.reshape(-1)
-        known = classes >= 0  # PyTorch's ignore_index is below
+        known = classes != getattr(self.given, "ignore_index", _NO_CLASS)
         return (outputs.argmax(-1) == classes)[known]
 
     def cast(self, targets: Tensor, width: int, dtype: torch.dtype) -> Tensor:
