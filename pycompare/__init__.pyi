@@ -10,6 +10,8 @@ from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
 from .labs.activations import ActivationStatistics as ActivationStatistics
 from .labs.activations import activation_statistics as activation_statistics
+from .labs.dropout_training import DropoutComparison as DropoutComparison
+from .labs.dropout_training import compare_dropout as compare_dropout
 from .labs.gradients import GradientRecord as GradientRecord
 from .labs.gradients import GradientRecorder as GradientRecorder
 from .labs.initialization import InitComparison as InitComparison

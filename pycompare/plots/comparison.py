@@ -22,6 +22,8 @@ _METRICS = {
     "valid_rmse": "Validation RMSE of the whole set",
     "train_accuracy": "Training accuracy",
     "valid_accuracy": "Validation accuracy",
+    "train_error": "Training error in percent",
+    "valid_error": "Validation error in percent",
 }
 _DASHES = ("solid", "dashed", "dashdot", "dotted")
 

@@ -25,7 +25,7 @@ from pycompare.sweeps.runs import (
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
-from pycompare.sweeps.vary import Check, Numbers, named, vary
+from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
@@ -100,7 +100,7 @@ def compare_configs(
     variation = vary(
         {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}, _CHECKS
     )
-    parameter, values = _the_list(variation.varied)
+    parameter, values = the_list(variation, "lr=[0.1, 0.2]", [*_CHECKS])
     _check_accepted(optimizer, parameter, variation.fixed)
     split = checked_split(data)
     first = Run(
@@ -148,17 +148,6 @@ def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
     return told | {"optimizer": options.optimizer, "loss": options.loss.given, "dtype": dtype, "device": device}
 
 
-def _the_list(varied: dict[str, list[float]]) -> tuple[str, tuple[float, ...]]:
-    """The one argument that varies, and its values."""
-    if len(varied) != 1:
-        raise ValueError(
-            f"Exactly one of {', '.join(f'`{name}`' for name in _CHECKS)} must be a list; got {named(varied)}."
-            " Give one of them several values, such as lr=[0.1, 0.2], and the others one number each."
-        )
-    ((parameter, values),) = varied.items()
-    return parameter, tuple(values)
-
-
 def _check_accepted(optimizer: str | OptimizerFactory, parameter: str, fixed: dict[str, float]) -> None:
     """Refuse a setting that the optimizer would not see."""
     factory, defaults = optimizer_factory(optimizer), inspect.signature(compare_configs).parameters
@@ -204,12 +193,13 @@ def network_factory(
             f"`network` must be given for rows of shape {tuple(x.shape[1:])}, targets {tuple(y.shape[1:])}: the default"
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
-    width = _classes(torch.cat([y, split.valid.tensors[1]])) if of_classes else y.shape[1]
-    return partial(MLP, x.shape[1], hidden, width)
+    width = class_count(split) if of_classes else y.shape[1]
+    return partial(MLP, x.shape[1], hidden=hidden, out_features=width)
 
 
-def _classes(targets: torch.Tensor) -> int:
-    """How many classes there are, at least two, when `targets` are their indices."""
+def class_count(split: Split) -> int:
+    """How many classes there are, at least two, when the targets are their indices; one clear error where not."""
+    targets = torch.cat([split.train.tensors[1], split.valid.tensors[1]])
     wrong = targets[(targets < 0) | (targets != targets.floor()) | (targets >= max(2, len(targets)))]
     if len(wrong):
         raise ValueError(

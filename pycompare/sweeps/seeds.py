@@ -43,6 +43,21 @@ def seeds_summary(data: pd.DataFrame, metric: str = "valid_loss") -> pd.DataFram
     return pd.DataFrame([_seeds_row(config, runs[metric]) for config, runs in last.groupby("config", sort=False)])
 
 
+def means_at_the_end(data: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """One row a configuration.
+
+    Returns:
+        Columns config, seeds (how many), failed (the share of runs that end without a finite valid_loss), and of the
+        others the means of `metrics` at the end.
+    """
+    last = data.groupby(["config", "seed"], sort=False).tail(1)
+    ended = last[is_finite(last[["valid_loss"]])].groupby("config", sort=False)
+    runs = last.groupby("config", sort=False)["seed"].size()
+    good = ended["seed"].size().reindex(runs.index, fill_value=0)
+    table = pd.DataFrame({"seeds": runs, "failed": 1 - good / runs}).join(ended[list(metrics)].mean())
+    return table.reset_index()
+
+
 def _seeds_row(config: object, last: pd.Series[float]) -> dict[str, object]:
     ended = last[is_finite(last.to_frame())]
     told = {"mean": ended.mean(), "sd": ended.std(), "least": ended.min(), "most": ended.max()}

@@ -56,6 +56,18 @@ def vary(arguments: Mapping[str, Any], checks: Mapping[str, Check] | None = None
     return Variation(varied, fixed)
 
 
+def the_list(variation: Variation, example: str, names: Collection[str] = ()) -> tuple[str, tuple[Any, ...]]:
+    """The one argument that varies, and its values, or one clear error; `names` are all that might."""
+    if len(variation.varied) != 1:
+        known = names or [*variation.varied, *variation.fixed]
+        raise ValueError(
+            f"Exactly one of {', '.join(f'`{name}`' for name in known)} must be a list; got {named(variation.varied)}."
+            f" Give one of them several values, such as {example}, and the others one each."
+        )
+    ((parameter, values),) = variation.varied.items()
+    return parameter, tuple(values)
+
+
 def is_several(name: str, value: Any) -> bool:
     """Whether `value` holds several values of the argument `name`."""
     if name in _PAIRS:

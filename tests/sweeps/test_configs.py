@@ -142,9 +142,9 @@ def test_the_default_network_has_the_data_s_width(
 
 
 def _spy(init: Callable[..., None], seen: list[tuple[int, int]]) -> Callable[..., None]:
-    def spied(self: MLP, in_features: int, *, out_features: int) -> None:
+    def spied(self: MLP, in_features: int, *, out_features: int, **others: Any) -> None:
         seen.append((in_features, out_features))
-        init(self, in_features, out_features=out_features)
+        init(self, in_features, out_features=out_features, **others)
 
     return spied
 

@@ -241,6 +241,19 @@ def test_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _who(_chain(), many)[0] == "compiled"
 
 
+def test_auto_compiles_for_a_long_training_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = _options("auto", epochs=engine._STEPS_TO_COMPILE // len(X) + 1, batch_size=1)
+    stored = machine_code._stored(torch.float32)
+    monkeypatch.setattr(machine_code, "_loaded", {})
+    monkeypatch.setattr(machine_code, "_stored", lambda _: None)
+    compiled: list[torch.dtype] = []
+    monkeypatch.setattr(machine_code, "_compiled", lambda dtype: compiled.append(dtype) or stored)
+    assert _who(_chain(), _options("auto", epochs=1000))[0] == "fused"
+    assert not compiled
+    assert _who(_chain(), long) == ("compiled", "it is fastest here")
+    assert compiled == [torch.float32]
+
+
 def test_auto_does_not_compile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine_code, "_loaded", {})
     monkeypatch.setattr(machine_code, "_compiled", None)
