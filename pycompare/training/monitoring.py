@@ -49,9 +49,10 @@ class EachEpoch:
 @dataclass(frozen=True)
 class WholeSets:
     """The loss of both sets, each as one batch, in evaluation mode: before the first step, then after every `every`
-    passes over the training set. An epoch is that many passes."""
+    passes over the training set. An epoch is that many passes; `name` is what one pass is called."""
 
     every: int = 1
+    name: str = "epoch"
 
     def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
         """As `Monitoring.sets` says."""
@@ -66,7 +67,7 @@ class WholeSets:
             if epoch:
                 training.engine.train()
             told = training.engine.validate()
-            row: dict[str, float] = {"epoch": epoch * self.every}
+            row: dict[str, float] = {self.name: epoch * self.every}
             for i, name in enumerate(("train", "valid")):
                 row |= _set(name, i, told, training.options.loss)
             yield row
