@@ -24,10 +24,10 @@ fuzz: $(VENV)/installed-dev
 	FUZZ_CALLS=10000 FUZZ_REPORT=out/fuzz.json $(VENV)/bin/python -m pytest -q tests/fuzz
 
 bench: $(VENV)/installed
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,fast]'
 	mkdir -p out
 	$(VENV)/bin/python benchmarks/run.py --json out/benchmark.json
-	$(VENV)/bin/python benchmarks/plot.py out/benchmark.json docs/images
+	$(VENV)/bin/python benchmarks/plot.py out/benchmark.json docs
 
 # Renews all of constraints.txt: what pip takes today in an empty environment of the oldest Python, which the others can
 # take, too. torch stays as it is, or is TORCH. Building rpy2 needs R.

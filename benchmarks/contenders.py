@@ -18,6 +18,7 @@ from workloads import Workload
 
 from pycompare import compare_configs
 
+COMPILED, FUSED, TWO_JOBS = "pycompare, compiled", "pycompare, fused", "pycompare, n_jobs=2"
 IDIOMATIC = "PyTorch, idiomatic"
 FLOAT32_ORDER = 1e-3
 WHY_FLOAT32 = (
@@ -72,29 +73,24 @@ def stop_workers() -> None:
 def contenders() -> list[Contender]:
     same_bits = {"tolerance": 0.0, "why": "the same operations in the same order"}
     return [
+        Contender(COMPILED, partial(ours, engine="compiled"), **same_bits, missing=_no_module("numba"), covers=_chain),
         Contender(
-            "pycompare, compiled",
-            partial(ours, engine="compiled"),
-            **same_bits,
-            missing=_no_module("numba"),
-            covers=_chain,
-            prepare=partial(ours, engine="compiled"),
-        ),
-        Contender("pycompare, fused", partial(ours, engine="fused"), **same_bits, covers=_chain),
-        Contender("pycompare, autograd", partial(ours, engine="autograd"), **same_bits),
-        Contender(
-            "pycompare, n_jobs=2",
-            partial(ours, n_jobs=2),
+            TWO_JOBS,
+            lambda workload: ours(workload, n_jobs=2, engine="compiled" if _chain(workload) else "autograd"),
             **same_bits,
             missing=_no_jobs,
             covers=lambda workload: len(workload.values) >= 4,
             prepare=lambda _: stop_workers(),
             cpus=2,
         ),
+        Contender(FUSED, partial(ours, engine="fused"), **same_bits, covers=_chain),
+        Contender("pycompare, autograd", partial(ours, engine="autograd"), **same_bits),
         Contender(IDIOMATIC, torch_loops.idiomatic),
         Contender("PyTorch, hand-tuned", torch_loops.tuned),
-        _jax("JAX, cold", prepare=lambda _: import_module("jax_sweep").forget()),
-        _jax("JAX, warm", prepare=_jax_curves),
+        Contender(
+            "PyTorch, torch.compile", lambda workload: import_module("torch_compiled").curves(workload), covers=_chain
+        ),
+        Contender("JAX", _jax, missing=_no_module("jax"), covers=_chain, prepare=_jax),
         _r("R code on R torch", "torch", FLOAT32_ORDER, WHY_FLOAT32),
         _r(
             "R code on the stand-in",
@@ -108,7 +104,7 @@ def contenders() -> list[Contender]:
             tolerance=math.inf,
             why="another optimiser, other initial weights",
             missing=_no_module("sklearn"),
-            covers=_chain,
+            covers=_course,
         ),
     ]
 
@@ -121,11 +117,11 @@ def _chain(workload: Workload) -> bool:
     return workload.widths is not None
 
 
-def _jax(name: str, prepare: Callable[[Workload], object]) -> Contender:
-    return Contender(name, _jax_curves, missing=_no_module("jax"), covers=_chain, prepare=prepare)
+def _course(workload: Workload) -> bool:
+    return workload.course
 
 
-def _jax_curves(workload: Workload) -> pd.DataFrame:
+def _jax(workload: Workload) -> pd.DataFrame:
     return import_module("jax_sweep").curves(workload)
 
 
@@ -136,7 +132,7 @@ def _r(name: str, backend: str, tolerance: float, why: str) -> Contender:
         tolerance,
         why,
         missing=partial(r_code.missing, backend),
-        covers=lambda workload: workload.course,
+        covers=_course,
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from pycompare.labs.landscape import loss_map, toy_problem
 
@@ -27,7 +26,7 @@ def measure_loss_map(rounds: int) -> list[dict[str, Any]]:
     """One row a loss: seconds of both, in turn, their ratio, and whether their bits are the same."""
     seconds: dict[str, list[list[float]]] = {name: [] for name in LOSSES}
     same = dict.fromkeys(LOSSES, True)
-    for name in tqdm(list(LOSSES) * rounds, desc="loss map", unit="map", disable=None):
+    for name in list(LOSSES) * rounds:
         ours, frame = _timed(lambda: loss_map(name, n=POINTS)["loss"].to_numpy())  # noqa: B023
         loop, expected = _timed(lambda: by_loop(LOSSES[name]))  # noqa: B023
         seconds[name].append([ours, loop])

@@ -9,17 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from contenders import IDIOMATIC, named
-from tqdm import tqdm
+from contenders import COMPILED, FUSED, IDIOMATIC, named
 from workloads import LARGE_ROWS, Workload, large_network, synthetic
 
-MEASURED = ("pycompare, fused", "pycompare, autograd", IDIOMATIC, "PyTorch, hand-tuned")
+MEASURED = (COMPILED, FUSED, "pycompare, autograd", IDIOMATIC, "PyTorch, hand-tuned")
 
 
 def measure_memory(quick: bool, rounds: int) -> list[dict[str, Any]]:
     """One row a workload and contender, MiB: after imports, and how far above that the first and later runs peak."""
     rows: list[dict[str, Any]] = []
-    for name in tqdm(MEASURED * rounds, desc="memory", unit="process", disable=None):
+    for name in MEASURED * rounds:
         command = [sys.executable, __file__, name, *(["--quick"] if quick else [])]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         rows += json.loads(done.stdout)

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -14,48 +15,58 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import contenders, named
+from bounds import measure_bounds
+from contenders import contenders
 from loss_map import measure_loss_map
 from memory import measure_memory
 from scaling import measure_scaling
 from startup import measure_startup
-from tables import print_tables
-from timing import CPUS, ENVIRONMENT, measure, pinned
-from workloads import parallel_workload, training_workloads
+from tables import tables
+from timing import CACHES, CPUS, ENVIRONMENT, measure, pinned
+from workloads import course_workloads, large_workloads
 
-ROUNDS, QUICK_ROUNDS = 5, 2
-SIDE_BY_SIDE = ("pycompare, fused", "pycompare, n_jobs=2")
-PACKAGES = ("pycompare-rtorch", "torch", "numpy", "pandas", "joblib", "jax", "jaxlib", "scikit-learn", "rpy2")
+from pycompare.files import write_whole
+
+ROUNDS, PROCESSES = 5, 3
+PACKAGES = ("pycompare-rtorch", "torch", "numpy", "pandas", "joblib", "jax", "jaxlib", "numba", "scikit-learn", "rpy2")
 
 
 def main() -> None:
     arguments = _arguments()
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
-        # The thread pools read these when their libraries load, which has happened by now.
+        # What is compiled counts from here on. The thread pools read the rest when their libraries load: before.
+        shutil.rmtree(CACHES, ignore_errors=True)
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ENVIRONMENT)
     torch.set_num_threads(1)
     start = time.perf_counter()
     result: dict[str, Any] = {}
     with pinned(1):
-        for part in measure_all(arguments.quick, QUICK_ROUNDS if arguments.quick else ROUNDS):
+        for what, part in measure_all(arguments.quick):
             result |= part | {"minutes": (time.perf_counter() - start) / 60}
+            print(f"{result['minutes']:5.1f} min: {what}", file=sys.stderr, flush=True)
             if arguments.json:  # as it goes: what was measured outlives an interruption
-                arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print_tables(result)
+                write_whole(arguments.json, json.dumps(result, indent=1).encode() + b"\n")
+    for name, table in tables(result).items():
+        print(f"\n{name}\n\n{table}")
 
 
-def measure_all(quick: bool, rounds: int) -> Iterator[dict[str, Any]]:
-    """Everything that the tables show, part by part, as JSON holds it."""
-    yield {"machine": machine(), "quick": quick}
-    training: list[dict[str, Any]] = []
-    entrants = [(workload, contenders()) for workload in training_workloads(quick)]
-    for workload, who in [*entrants, (parallel_workload(quick), named(*SIDE_BY_SIDE))]:
-        training += [row.as_dict() for row in measure(workload, who, rounds)]
-        yield {"training": training}
-    yield {"startup": measure_startup(rounds)}
-    yield {"loss_map": measure_loss_map(rounds)}
-    yield {"memory": measure_memory(quick, rounds)}
-    yield {"scaling": measure_scaling(quick)}
+def measure_all(quick: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What has just been measured, and with it all of its part, as JSON holds it."""
+    yield "machine", {"machine": machine(), "quick": quick}
+    rounds, processes = (2, 1) if quick else (ROUNDS, PROCESSES)
+    for part, workloads in {"course": course_workloads(quick), "large": large_workloads(quick)}.items():
+        rows: list[dict[str, Any]] = []
+        for workload in workloads:
+            rows += [row.as_dict() for row in measure(workload, contenders(), rounds)]
+            yield workload.name, {part: rows}
+    yield "bounds", {"bounds": measure_bounds(large_workloads(quick))}
+    yield "start-up", {"startup": measure_startup(processes)}
+    yield "memory", {"memory": measure_memory(quick, processes)}
+    yield "map of a loss", {"loss_map": measure_loss_map(rounds)}
+    points: list[dict[str, Any]] = []
+    for point in measure_scaling(quick):
+        points += point
+        yield f"{point[0]['axis']} {point[0]['size']:,}", {"scaling": points}
 
 
 def machine() -> dict[str, Any]:

@@ -8,31 +8,39 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from contenders import IDIOMATIC, Contender, ours
-from tqdm import tqdm
 from workloads import Workload
 
 PROOF_EPOCHS = 5  # within which roundings stay small; later a ReLU may switch, and curves part by some per cent
-LONGEST = 30.0  # seconds; beyond, one round on a share of the epochs
+AFFORDABLE = 12.0  # seconds for all rounds of a contender on a workload; beyond, fewer rounds or a share of the epochs
+CACHES = Path(__file__).parents[1] / "out" / "benchmark_caches"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 ENVIRONMENT = dict.fromkeys(THREADS, "1") | {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
+    "PYCOMPARE_CACHE": str(CACHES / "pycompare"),
+    "TORCHINDUCTOR_CACHE_DIR": str(CACHES / "torch"),
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
 }
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 @dataclass
 class Row:
-    """What is known of one contender on one workload; `refused` says why it has no time."""
+    """What is known of one contender on one workload.
+
+    `refused` says why it has no time; `first` is the seconds of its first epoch, with all that is compiled for it.
+    """
 
     workload: str
     contender: str
     refused: str | None = None
+    first: float | None = None
     proof: float | None = None
     tolerance: float = 0.0
     why: str = ""
@@ -66,27 +74,38 @@ def pinned(cpus: int) -> Iterator[None]:
 
 
 def measure(workload: Workload, contenders: list[Contender], rounds: int) -> list[Row]:
-    """One row a contender that covers the workload: proof, then `rounds` rounds in turn."""
-    reference = ours(workload)
+    """One row a contender that covers the workload: proof, then up to `rounds` rounds in turn."""
+    reference = ours(workload, engine="autograd")
     entrants = [contender for contender in contenders if contender.covers(workload)]
-    rows = [_prove(contender, workload, reference, rounds) for contender in entrants]
-    runs = [
-        (contender, row)
-        for i in range(rounds)
-        for contender, row in zip(entrants, rows, strict=True)
-        if not row.refused and i < row.rounds
-    ]
-    for contender, row in tqdm(runs, desc=workload.name, unit="run", disable=None):
-        if row.refused:
-            continue
-        part = workload.shortened(round(row.share * workload.epochs))
-        seconds, frame = _timed(contender, part)
-        row.seconds.append(seconds)
-        row.difference = difference(frame, reference, part.epochs)
-        if row.tolerance == 0 and row.difference > 0:
-            row.refused, row.seconds = f"not the same bits: {row.difference:.1e} apart", []
+    rows = [Row(workload.name, contender.name, rounds=rounds) for contender in entrants]
+    for contender, row in zip(entrants, rows, strict=True):
+        with _refused_on_failure(row):
+            _prove(contender, workload, reference, row)
+    for i in range(rounds):
+        for contender, row in zip(entrants, rows, strict=True):
+            if i < row.rounds and not row.refused:
+                with _refused_on_failure(row):
+                    _round(contender, workload, reference, row)
     _add_ratios(rows)
     return rows
+
+
+@contextmanager
+def _refused_on_failure(row: Row) -> Iterator[None]:
+    """Whatever stops one contender is told in its row and does not stop the others."""
+    try:
+        yield
+    except Exception as error:
+        row.refused, row.seconds = f"failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}", []
+
+
+def _round(contender: Contender, workload: Workload, reference: pd.DataFrame, row: Row) -> None:
+    part = workload.shortened(round(row.share * workload.epochs))
+    seconds, frame = _timed(contender, part)
+    row.seconds.append(seconds)
+    row.difference = difference(frame, reference, part.epochs)
+    if row.tolerance == 0 and row.difference > 0:
+        row.refused, row.seconds = f"not the same bits: {row.difference:.1e} apart", []
 
 
 def difference(frame: pd.DataFrame, reference: pd.DataFrame, epochs: int) -> float:
@@ -101,35 +120,24 @@ def difference(frame: pd.DataFrame, reference: pd.DataFrame, epochs: int) -> flo
     return float(np.max(np.abs(a - b) / np.abs(b)))
 
 
-def _prove(contender: Contender, workload: Workload, reference: pd.DataFrame, rounds: int) -> Row:
+def _prove(contender: Contender, workload: Workload, reference: pd.DataFrame, row: Row) -> None:
     """Compare the first epochs with pycompare's, and find out how many rounds, of what share, are affordable."""
-    allowed = max(contender.tolerance, workload.rounding) if contender.tolerance else 0.0
-    row = Row(workload.name, contender.name, tolerance=allowed, why=contender.why, rounds=rounds)
+    row.tolerance = max(contender.tolerance, workload.rounding) if contender.tolerance else 0.0
+    row.why = contender.why
     with pinned(contender.cpus):
         row.refused = reason if (reason := contender.missing()) is None else f"not available: {reason}"
     if row.refused:
-        return row
+        return
     short = workload.shortened(PROOF_EPOCHS)
-    _timed(contender, workload.shortened(1), prepare=False)
-    seconds, frame = _timed(contender, short, prepare=False)
+    row.first, _ = _timed(contender, workload.shortened(1), prepare=False)
+    seconds, frame = _timed(contender, short)
     row.proof = difference(frame, reference, short.epochs)
     if row.proof > row.tolerance:
         row.refused = f"other curves: {row.proof:.1e} apart, {row.tolerance:g} allowed"
-        return row
-    expected = _expected(contender, workload, seconds)
-    if expected > LONGEST:
-        row.rounds, row.share = 1, max(1, int(workload.epochs * LONGEST / expected)) / workload.epochs
-    return row
-
-
-def _expected(contender: Contender, workload: Workload, proof_seconds: float) -> float:
-    """Seconds that the whole workload will take; what is paid once, whatever the epochs, counts once."""
-    done = workload.shortened(PROOF_EPOCHS).epochs
-    expected = proof_seconds * workload.epochs / done
-    if expected <= LONGEST or done == 1:
-        return expected
-    first, _ = _timed(contender, workload.shortened(1), prepare=False)
-    return first + (proof_seconds - first) / (done - 1) * (workload.epochs - 1)
+        return
+    expected = seconds * workload.epochs / short.epochs
+    row.rounds = max(1, min(row.rounds, int(AFFORDABLE / expected)))
+    row.share = max(1, int(workload.epochs * min(1, AFFORDABLE / expected))) / workload.epochs
 
 
 def _timed(contender: Contender, workload: Workload, *, prepare: bool = True) -> tuple[float, pd.DataFrame]:

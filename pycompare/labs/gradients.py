@@ -49,7 +49,8 @@ class GradientRecord(Result):
             first_gradient=lambda norms: norms.iloc[0], last_gradient=lambda norms: norms.iloc[-1]
         )
         medians = by_parameter[["gradient", "value", "update", "ratio"]].median().add_prefix("median_")
-        return ends.join(medians).reset_index()
+        table: pd.DataFrame = ends.join(medians).reset_index()
+        return table
 
     def plot(self, statistics: Sequence[str] = ("gradient", "ratio")) -> ggplot:
         """A line for each parameter by step, on logarithmic axes, a panel for each statistic.
@@ -150,7 +151,7 @@ class GradientRecorder:
 
     def loss(self, value: Tensor | float) -> None:
         """Tell the loss, one number, of the step that is taken next."""
-        if not (isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1)):
+        if not (value.numel() == 1 if isinstance(value, Tensor) else isinstance(value, Real)):
             raise TypeError(f"`value` must be one number; got {value!r}. Pass the mean.")
         self._loss = float(value.detach() if isinstance(value, Tensor) else value)
 
@@ -173,33 +174,34 @@ class GradientRecorder:
         """What was recorded so far, which can draw, summarise and save itself."""
         return GradientRecord(self.frame, self._arguments)
 
-    @torch.no_grad()
     def _before_step(self, _: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._due = self._steps % self._every == 0
         if not self._due:
             return None
-        foreach_copy_(self._before, self._parameters)
-        self._look()
+        with torch.no_grad():
+            foreach_copy_(self._before, self._parameters)
+            self._look()
         if kwargs.get("closure"):
             return args, kwargs | {"closure": self._seen(kwargs["closure"])}
         if len(args) > 1 and args[1]:  # the first is the optimizer
             return (args[0], self._seen(args[1]), *args[2:]), kwargs
         return None
 
-    @torch.no_grad()
     def _after_step(self, *_: Any) -> None:
         if self._due:
-            foreach_sub_(self._before, self._parameters)
-            norms = torch.stack([*self._norms, *foreach_norm(self._before)])
+            with torch.no_grad():
+                foreach_sub_(self._before, self._parameters)
+                norms = torch.stack([*self._norms, *foreach_norm(self._before)])
             self._rows.append(_Row(self._steps + 1, self._loss, norms))
         self._steps += 1
         self._loss = math.nan
 
     def _look(self) -> None:
         """Take the norms of gradients and values."""
-        gradients, values = [parameter.grad for parameter in self._parameters], self._parameters
-        if all(gradient is not None and gradient.layout is torch.strided for gradient in gradients):
-            self._norms = [*foreach_norm([*gradients, *values])]
+        gradients, values = [parameter.grad for parameter in self._parameters], self._before
+        dense = [gradient for gradient in gradients if gradient is not None and gradient.layout is torch.strided]
+        if len(dense) == len(values):
+            self._norms = [*foreach_norm([*dense, *values])]
         else:
             none = values[0].new_tensor(math.nan)
             self._norms = [none if one is None else one.norm() for one in (*gradients, *values)]

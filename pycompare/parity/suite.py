@@ -18,8 +18,8 @@ import torch
 from pycompare.parity.compare import Budget, ParityReport, compare_trajectories
 from pycompare.parity.kernels import mkl_kernels
 from pycompare.parity.session import RSession, RUnavailable, reference_folder
-from pycompare.parity.tables import course, descents, draws
-from pycompare.parity.tables.recorded import recorded_folder, toy_points
+from pycompare.parity.tables import course, descents, draws, initialization
+from pycompare.parity.tables.recorded import recording, toy_points
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -200,6 +200,23 @@ TABLES = (
         descents.sgd_toy,
         float32=("weight", "bias", "loss"),
     ),
+    TrainedTable(
+        "activations",
+        "activation_statistics, initialise, nn_init_normal_, nn_init_xavier_normal_, nn_init_kaiming_normal_",
+        ("init", "layer"),
+        initialization.activations,
+        live={"n": 500, "depth": 10},
+        stand_in=Budget(rtol=1e-4, why="normal draws approximated in float32: 1.3e-6; a sign that flips is 4e-5"),
+    ),
+    TrainedTable(
+        "gradient_norms",
+        "gradient_norms, initialise, nn_init_normal_, nn_init_xavier_uniform_, nn_init_kaiming_uniform_",
+        ("init", "optimizer", "parameter", "step"),
+        initialization.gradient_norms,
+        float32=("loss", "gradient", "value"),
+        live={"steps": 100},
+        stand_in=Budget(rtol=1e-11, why="sums in another order, magnified by RMSprop's small roots: measured 6.8e-13"),
+    ),
 )
 LIVE_ONLY = (  # R torch has not recorded these
     Table(
@@ -240,7 +257,7 @@ def recorded_results() -> Iterator[TableResult]:
     same_kernels = mkl_kernels() == "recorded"
     for table in TABLES:
         budget = SAME_BITS if same_kernels else table.kernels
-        theirs = pd.read_csv(recorded_folder() / f"{table.name}.csv")
+        theirs = pd.read_csv(recording(table.name))
         report = table.compare(table.ours(), theirs, budget, float32=table.float32)
         yield TableResult(table.functions, "recorded R torch", report)
 

@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 Batches = Iterable[Any]
 Kept = TypeVar("Kept")
+OnLoss = Callable[[Tensor], object]  # called with a batch's loss, before its step
+SetRates = Callable[[int], object]  # called with a batch's place in its epoch, before anything is computed of it
 
 
 class KeptHere(dict[Any, Any]):

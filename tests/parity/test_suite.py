@@ -17,12 +17,12 @@ from pycompare.cli import app
 from pycompare.parity import Budget, RUnavailable, suite
 from pycompare.parity.session import reference_folder
 from pycompare.parity.tables import course
-from tests.conftest import RECORDED
+from pycompare.parity.tables.recorded import recording
 
 CHEAP = tuple(table for table in suite.TABLES if table.name in ("spirals_data", "one_cycle"))
 ALL = (*suite.TABLES, *suite.LIVE_ONLY)
 # What the exercises are made of.
-PARTS = {"draw_spirals", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
+PARTS = {"draw_spirals", "relu_layers", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
 COUNTS = "identical in every bit, 0 within their budgets"
 COLUMNS = ["function", "runs", "numbers", "lane", "verdict"]
 
@@ -176,7 +176,7 @@ def test_float32_values_are_counted_in_float32_s_ulps(ours: list[float], fields:
 
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 def test_tables_say_which_columns_hold_float32_values(table: suite.Table) -> None:
-    recorded = RECORDED / f"{table.name}.csv"
+    recorded = recording(table.name)
     frame = pd.read_csv(recorded) if recorded.exists() else table.ours()
     numbers = frame.drop(columns=[*table.on], errors="ignore").select_dtypes("float")
     single = [name for name in numbers if np.array_equal(numbers[name], numbers[name].astype("f4"), equal_nan=True)]

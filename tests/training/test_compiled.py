@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,14 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import TensorDataset
 
 from pycompare import MLP, Comparison, Split, compare_configs, torch_manual_seed, train_valid
 from pycompare.parity.suite import TABLES
 from pycompare.threads import torch_threads
 from pycompare.training import loop
-from pycompare.training.batches import BatchLosses
+from pycompare.training.batches import BatchLosses, OnLoss, SetRates
 from pycompare.training.engines import covers, engine
 from pycompare.training.engines.compiled import agreement, machine_code, torch_symbols, trainer
 from pycompare.training.engines.fused import Fused
@@ -210,8 +209,8 @@ def test_this_build_exports_all() -> None:
 
 
 class _Other(Fused):
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> BatchLosses:
-        told = super().train(on_step)
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
+        told = super().train(on_step, set_rates)
         return replace(told, losses=torch.nextafter(told.losses, told.losses + 1))
 
 
@@ -370,3 +369,23 @@ def test_an_error_on_another_thread_ends_all(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(MemoryError, match="elsewhere"):
         _sweep(2, epochs=10_000, data=LARGE)
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("watched", [False, True])
+def test_rates_of_each_step(optimizer: str, watched: bool) -> None:
+    """Learning rate, momentum (or beta1) and weight decay of every step are the same for all engines."""
+    told = {}
+    for name in ("autograd", "fused", "compiled"):
+        training = _begun(_chain(nn.Tanh()), (DATA, DATA), _options(name, batch_size=4, optimizer=optimizer))
+        group = training.opt.param_groups[0]
+
+        def set_rates(i: int, group: dict[str, Any] = group) -> None:
+            momentum = {"betas": (0.9 - 0.1 * i, 0.999)} if "betas" in group else {"momentum": 0.1 * i}
+            group.update(lr=0.01 * (i + 1), weight_decay=0.1 * i, **momentum)
+
+        with torch_threads(1):
+            losses = [training.engine.train(bool if watched else None, set_rates).losses for _ in range(3)]
+        told[name] = torch.cat([*losses, *(p.detach().flatten() for p in training.network.parameters())])
+    assert torch.equal(told["compiled"], told["fused"])
+    assert torch.equal(told["autograd"], told["fused"])

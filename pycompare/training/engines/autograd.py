@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pycompare.training.batches import Batches, BatchLosses, cast_batches
+from pycompare.training.batches import Batches, BatchLosses, OnLoss, SetRates, cast_batches
 from pycompare.training.engines.flat import FlatOptimizer
 from pycompare.training.losses import Loss
 from pycompare.training.network import checked_module
@@ -29,9 +30,10 @@ class Autograd:
     releases_gil = False
     name = "autograd"
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> BatchLosses:
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """As `Engine.train` says."""
-        return training_losses(self.network, self._cast(self.dl_train), self.opt, self.loss, self._shown(on_step))
+        batches = _counted(self._cast(self.dl_train), set_rates) if set_rates else self._cast(self.dl_train)
+        return training_losses(self.network, batches, self.opt, self.loss, self._shown(on_step))
 
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
@@ -42,7 +44,7 @@ class Autograd:
             return cast_batches(batches, first_parameter(self.network))
         return batches
 
-    def _shown(self, on_step: Callable[[Tensor], object] | None) -> Callable[[Tensor], object] | None:
+    def _shown(self, on_step: OnLoss | None) -> OnLoss | None:
         opt = self.opt
         if on_step is None or not isinstance(opt, FlatOptimizer):
             return on_step
@@ -54,12 +56,19 @@ class Autograd:
         return shown
 
 
+def _counted(batches: Batches, before: SetRates) -> Iterator[Any]:
+    """`batches`, with `before` called with the place of each when it is asked for."""
+    for i, batch in enumerate(batches):
+        before(i)
+        yield batch
+
+
 def training_losses(
     network: nn.Module,
     batches: Batches,
     opt: torch.optim.Optimizer | FlatOptimizer,
     loss: Loss,
-    on_step: Callable[[Tensor], object] | None = None,
+    on_step: OnLoss | None = None,
 ) -> BatchLosses:
     """The loss of every batch (already cast), each taken before the batch's step."""
     network.train()

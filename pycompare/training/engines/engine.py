@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 
-from pycompare.training.batches import BatchedData, BatchLosses, batched
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates, batched
 from pycompare.training.engines.autograd import Autograd, first_parameter
 from pycompare.training.engines.compiled import machine_code
 from pycompare.training.engines.covers import obstacles_to_compiled, obstacles_to_flat, obstacles_to_fused
@@ -38,12 +37,14 @@ class Engine(Protocol):
     releases_gil: bool
     name: str
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> BatchLosses:
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """Train for one epoch; the loss of every batch is that before its step. The network is then current.
 
         `on_step` is called with a batch's loss when its gradients are there, before the step is taken. Parameters,
         their gradients and the optimizer's state are then where PyTorch keeps them. It may change parameters,
         gradients and the optimizer's settings for the step to come; the state it sees may be a copy.
+        `set_rates` sets the optimizer's settings for the batch whose place in the epoch it is called with. It sees
+        nothing of the training, and may be called for many batches before the first is trained on.
         """
 
     def validate(self) -> BatchLosses:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pycompare.training.batches import BatchedData, BatchLosses
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import FlatParameters
 from pycompare.training.losses import Loss, aten
@@ -47,10 +47,10 @@ class Fused:
         like, width = parameters[0], linear_layers(network)[-1].out_features
         self._train, self._valid = (_batch_set(data, loss, width, like.dtype) for data in (train, valid))
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> BatchLosses:
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """As `Engine.train` says."""
         with torch.inference_mode():
-            told = [self._step(i, on_step) for i in range(len(self._train.batches))]
+            told = [self._step(i, on_step, set_rates) for i in range(len(self._train.batches))]
             losses = self._train.losses(told)
         self.flat.publish()
         return losses
@@ -67,7 +67,9 @@ class Fused:
             x = forward(x)
         return x
 
-    def _step(self, i: int, on_step: Callable[[Tensor], object] | None) -> tuple[Tensor, Tensor | None]:
+    def _step(self, i: int, on_step: OnLoss | None, set_rates: SetRates | None) -> tuple[Tensor, Tensor | None]:
+        if set_rates:
+            set_rates(i)
         x, loss = self._train.batches[i]
         outputs = self._forward(x)
         value, grad = loss(outputs)

@@ -19,5 +19,6 @@ PRODUCT_FLAGS, PRODUCT_COLUMNS = 3, 4
 EXCHANGED = 4
 MSE, L1, HUBER, BCE, CLASSES, PROBABILITIES = range(6)
 ADAM, ADAMW, RMSPROP, SGD = range(4)
-# The optimizer's settings.
+# Columns of the optimizer's settings, a row for each batch.
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, SECOND, EPSILON, VARIANT, SIGN = range(7)
+SETTING_COLUMNS = 7

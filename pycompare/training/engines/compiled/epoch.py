@@ -31,6 +31,7 @@ from pycompare.training.engines.compiled.codes import (
     OP_WIDTH,
     PRODUCT_COLUMNS,
     PRODUCT_FLAGS,
+    SETTING_COLUMNS,
     STEP,
     WEIGHT_GRADIENT,
 )
@@ -154,7 +155,7 @@ def epoch(
                 batch_gradient(loss, grad, out, y, classes, rows, width, scales[i], work)
                 _backward(ops, n_ops, slopes, products, batch, values, grads, buffer, grad, other, work)
         if mode & STEP:
-            update(optimizer, values, grads, moments, size, counters, settings, work)
+            update(optimizer, values, grads, moments, size, counters, at(settings, i * SETTING_COLUMNS), work)
 
 
 # The kinds of the arguments: whole numbers, and pointers to whole numbers, doubles, and the parameters' numbers.

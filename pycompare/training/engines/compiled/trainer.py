@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pycompare.threads import check_stop
-from pycompare.training.batches import BatchedData, BatchLosses
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
 from pycompare.training.engines.compiled import codes
 from pycompare.training.engines.compiled.machine_code import kernel
 from pycompare.training.engines.compiled.tables import BatchTable, LayerTable, batch_table
@@ -42,7 +42,10 @@ class Compiled:
         self._layers = LayerTable(network, max(data.most_rows for data in (train, valid)))
         buffer = self._flat.buffer
         self._moments = torch.zeros(3, len(buffer), dtype=buffer.dtype, device="cpu")
-        self._counters, self._settings = np.zeros(2, dtype=np.int64), np.zeros(len(_settings(opt)))
+        self._counters, self._settings = (
+            np.zeros(2, dtype=np.int64),
+            np.zeros((len(list(train.batches)), len(_settings(opt)))),
+        )
         self._memory = self._layers.memory()
         self._train, self._valid = (self._part(data, loss) for data in (train, valid))
         self._kernel, self._batches_a_call = kernel(buffer.dtype), max(1, _WORK_A_CALL // self._layers.work())
@@ -62,12 +65,13 @@ class Compiled:
         self._flat.state.update(_state(self._opt, self._moments, self._counters))
         return self._flat
 
-    def train(self, on_step: Callable[[Tensor], object] | None = None) -> BatchLosses:
+    def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """As `Engine.train` says."""
         told = _Told(self._train.table)
         if on_step:
-            self._train_shown(told, on_step)
+            self._train_shown(told, on_step, set_rates)
         else:
+            self._fill_settings(0, len(told.values), set_rates)
             self._run(codes.TRAIN, self._train, told)
         self._flat.publish()
         return told.losses()
@@ -79,11 +83,23 @@ class Compiled:
         self._run(codes.VALIDATE, self._valid, told)
         return told.losses()
 
-    def _train_shown(self, told: _Told, on_step: Callable[[Tensor], object]) -> None:
+    def _train_shown(self, told: _Told, on_step: OnLoss, set_rates: SetRates | None) -> None:
         for i, loss in enumerate(torch.from_numpy(told.values)):
+            if set_rates:
+                set_rates(i)
             self._call(codes.GRADIENTS, self._train, told, i, i + 1)
             self.flat.show(self._network, loss, on_step)
+            self._fill_settings(i, i + 1, None)
             self._call(codes.STEP, self._train, told, i, i + 1)
+
+    def _fill_settings(self, start: int, stop: int, set_rates: SetRates | None) -> None:
+        """Note the optimizer's settings for a run of batches, as `set_rates` sets them for each."""
+        if set_rates is None:
+            self._settings[start:stop] = _settings(self._opt)
+            return
+        for i in range(start, stop):
+            set_rates(i)
+            self._settings[i] = _settings(self._opt)
 
     def _run(self, mode: int, part: _Part, told: _Told) -> None:
         """All batches, as many a call as `_WORK_A_CALL` allows."""
@@ -94,7 +110,6 @@ class Compiled:
 
     def _call(self, mode: int, part: _Part, told: _Told, start: int, stop: int) -> None:
         torch.get_num_threads()  # tells OpenMP, and so MKL, in a thread that has called nothing of PyTorch yet
-        self._settings[:] = _settings(self._opt)
         told_to = (told.values.ctypes.data, told.right.ctypes.data)
         self._kernel(mode, start, stop, *part.counts, *part.addresses, *told_to)
 
