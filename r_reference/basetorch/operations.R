@@ -111,3 +111,16 @@ nnf_smooth_l1_loss <- function(input, target) {
     function(d) ifelse(abs(d) < 1, d, sign(d))
   )
 }
+
+#' The mean of -log softmax(input) at the classes `target`, counted from 1, one for each row.
+nnf_cross_entropy <- function(input, target) {
+  scores <- input[["value"]]
+  right <- cbind(seq_len(nrow(scores)), target[["value"]])
+  above <- exp(scores - apply(scores, 1, max))
+  shares <- above / rowSums(above)
+  logs <- scores - apply(scores, 1, max) - log(rowSums(above))
+  record(-sum(logs[right]) / nrow(scores), list(input), function(g) {
+    shares[right] <- shares[right] - 1
+    list(g / nrow(scores) * shares)
+  })
+}

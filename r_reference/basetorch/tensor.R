@@ -26,6 +26,8 @@ torch_double <- function() "double"
 
 torch_float <- function() "float"
 
+torch_long <- function() "long"
+
 #' A tensor of `value` with the sizes `...`.
 filled <- function(value, ...) {
   shape <- c(...)
@@ -35,6 +37,8 @@ filled <- function(value, ...) {
 torch_empty <- function(...) filled(0, ...)
 
 torch_ones <- function(...) filled(1, ...)
+
+as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
 
 #' A tensor's vector or matrix.
 as_array <- function(x) x[["value"]]
@@ -72,6 +76,14 @@ without_gradient <- function(self, value) {
   new_tensor(value)
 }
 
+#' Where the largest number of each row of a matrix is first, counted from 1; NaN is the largest of all.
+argmax <- function(self, dim) {
+  if (!is.matrix(self[["value"]]) || !isTRUE(dim == 2)) {
+    stop("`argmax()` of basetorch must have a matrix and dim = 2; got dim = ", deparse1(dim), ".")
+  }
+  new_tensor(apply(self[["value"]], 1, function(row) if (anyNA(row)) which(is.na(row))[1] else which.max(row)))
+}
+
 tensor_methods <- list(
   abs = function(self) without_gradient(self, abs(self[["value"]])),
   mean = function(self) without_gradient(self, mean(self[["value"]])),
@@ -83,6 +95,7 @@ tensor_methods <- list(
   detach = function(self) new_tensor(self[["value"]]),
   unsqueeze = function(self, dim) unsqueeze(self, dim),
   backward = function(self) backward(self),
+  argmax = function(self, dim) argmax(self, dim),
   zero_ = function(self) set_value(self, fill_like(self[["value"]], 0)),
   add_ = function(self, other) set_value(self, self[["value"]] + value_of(other)),
   sub_ = function(self, other) set_value(self, self[["value"]] - value_of(other)),

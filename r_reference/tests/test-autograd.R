@@ -71,6 +71,15 @@ test_that("losses, sqrt, ReLU and linear layers have the gradients of finite dif
   expect_gradients(loss, x, layer$weight, layer$bias)
 })
 
+test_that("the cross-entropy has the gradient of finite differences, far from 0, too", {
+  scores <- torch_tensor(matrix(c(-1, 2, 0.5, 0.3, 400, 401), 2), requires_grad = TRUE)
+  classes <- torch_tensor(c(3L, 1L), dtype = torch_long())
+  loss <- function() nnf_cross_entropy(scores, classes)
+  shares <- exp(-401 + c(2, 0.3, 401)) / sum(exp(-401 + c(2, 0.3, 401)))
+  expect_equal(loss()$item(), (0 + 401 - 2) / 2, tolerance = 1e-15)
+  expect_gradients(loss, scores)
+})
+
 test_that("the gradients of the course network are those of finite differences", {
   set.seed(4)
   network <- seeded_mlp(in_features = 2)

@@ -38,12 +38,13 @@ pytestmark = pytest.mark.usefixtures("compiled_code")
 
 ENGINES = ("autograd", "fused", "compiled")
 MEASURES = ["train_loss", "valid_loss", "train_accuracy", "valid_accuracy"]
+SAME_WAY = 300  # steps; later the rounding of other kernels may send a run elsewhere
+OTHER_KERNELS = 2e-6  # the branch for AVX2 moved the losses of these steps by up to 2.3e-7
 SIGMAS = [0.01, 0.5, 3, 10]
 INITS = ["xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"]
 short = partial(compare_inits, steps=4, every=2, progress=False)
 
 
-@pytest.mark.skipif(KERNELS != "recorded", reason="products have other bits here than where R torch ran")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_recorded_runs(engine: str) -> None:
     theirs = recorded("init_runs.csv")
@@ -51,7 +52,10 @@ def test_the_recorded_runs(engine: str) -> None:
     ours = pd.concat([compare_inits(sigma=SIGMAS, **how).data, compare_inits(init=INITS, **how).data])
     names = ours["init"].fillna("normal_" + ours["sigma"].map("{:g}".format))
     assert names.tolist() == theirs["init"].tolist()
-    assert (ours[["seed", "step", *MEASURES]].to_numpy() == theirs[["seed", "step", *MEASURES]].to_numpy()).all()
+    if KERNELS == "recorded":
+        assert (ours[["seed", "step", *MEASURES]].to_numpy() == theirs[["seed", "step", *MEASURES]].to_numpy()).all()
+    first = theirs["step"] <= SAME_WAY
+    np.testing.assert_allclose(ours[MEASURES[:2]][first.array], theirs[MEASURES[:2]][first], rtol=OTHER_KERNELS)
 
 
 @dataclass(frozen=True)
