@@ -71,10 +71,13 @@ def plot_paired(data: pd.DataFrame, *, metric: str = "valid_loss", log: bool | N
     title, names = _split_names(_names(data))
     ended = ended.assign(config=pd.Categorical(ended["config"].map(names), categories=list(names.values())))
     means = ended.groupby("config", observed=True)[metric].mean().reset_index()
-    joined = ["A line joins the runs of one seed; diamonds are means."] if _count(data["seed"]) > 1 else []
+    pairs = ended[ended.groupby("seed")["seed"].transform("size") > 1]
+    joined = (
+        ["A line joins the runs of one seed; diamonds are means."] if len(pairs) and _count(data["seed"]) > 1 else []
+    )
     return (
         p9.ggplot(ended, p9.aes("config", metric))
-        + p9.geom_line(p9.aes(group="seed"), color="#9a9a9a", size=0.4)
+        + ([p9.geom_line(p9.aes(group="seed"), pairs, color="#9a9a9a", size=0.4)] if len(pairs) else [])
         + p9.geom_point(color="#6a6a6a", size=1.2)
         + p9.geom_point(data=means, color="#d0632c", shape="D", size=3)
         + (p9.scale_y_log10() if log else [])
