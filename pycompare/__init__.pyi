@@ -10,6 +10,11 @@ from .data.split import course_data as course_data
 from .data.split import spirals_data as spirals_data
 from .labs.activations import ActivationStatistics as ActivationStatistics
 from .labs.activations import activation_statistics as activation_statistics
+from .labs.boundaries import Boundary as Boundary
+from .labs.boundaries import Snapshots as Snapshots
+from .labs.boundaries import decision_boundary as decision_boundary
+from .labs.dropout import MCDropout as MCDropout
+from .labs.dropout import mc_dropout as mc_dropout
 from .labs.dropout_training import DropoutComparison as DropoutComparison
 from .labs.dropout_training import compare_dropout as compare_dropout
 from .labs.gradients import GradientRecord as GradientRecord

@@ -244,6 +244,28 @@ record_gradient_norms <- function(steps = 1000) {
   do.call(rbind, rows)
 }
 
+#' Losses and errors of a training with dropout and of one without, recorded in recorded_labs/.
+record_dropout_runs <- function(epochs = 10) {
+  sets <- waveform_sets()
+  rows <- lapply(c(TRUE, FALSE), function(dropout) {
+    curve <- with_torch_manual_seed(
+      seed = 123, train_dropout(nn_dropout_mlp(dropout), sets, epochs)
+    )
+    cbind(dropout = dropout, curve)
+  })
+  do.call(rbind, rows)
+}
+
+#' Mean scores over passes with dropout, drawn after the training, recorded in recorded_labs/.
+record_mc_dropout <- function(epochs = 10, passes = c(1, 10, 100)) {
+  sets <- waveform_sets()
+  with_torch_manual_seed(seed = 123, {
+    network <- nn_dropout_mlp()
+    train_dropout(network, sets, epochs)
+    mc_dropout(network, sets$valid$x, passes)
+  })
+}
+
 #' The spirals, with 1 in `train` for the rows sampled for training.
 record_spirals_data <- function() {
   drawn <- draw_spirals()

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from pycompare.checks import flag, number
 from pycompare.data import mlbench
@@ -42,7 +42,7 @@ class Split:
 
     def __post_init__(self) -> None:
         for name in ("train", "valid"):
-            _check_set(name, getattr(self, name))
+            check_set(name, getattr(self, name))
         for what, a, b in zip(("inputs", "targets"), self.train.tensors, self.valid.tensors, strict=True):
             if a.shape[1:] != b.shape[1:]:
                 raise ValueError(
@@ -164,6 +164,24 @@ def spirals_data(seed: int = 123) -> Split:
     return _split(torch.from_numpy(x), torch.from_numpy(classes - 1.0), 0.7, rng)
 
 
+def training_set(data: Any) -> Dataset[Any]:
+    """What `data` has to train on: a split's training set, a dataset itself, or that of a pair (inputs, targets)."""
+    if isinstance(data, Split):
+        return data.train
+    if isinstance(data, Dataset):
+        return data
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError(
+            f"`data` must be a Split, a dataset or a pair (inputs, targets); got {type(data).__name__}. Pass (X, y)."
+        )
+    x, y = (part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data)
+    if 0 in (x.ndim, y.ndim):
+        raise ValueError(f"`data` must have a row for each observation; got single numbers, {data!r}. Pass arrays.")
+    if len(x) != len(y):
+        raise ValueError(f"`data` must have one target for each input; got {len(x)} and {len(y)}. Check their lengths.")
+    return TensorDataset(x, y)
+
+
 def _points(name: str, dataset: TensorDataset) -> pd.DataFrame:
     x, y = (tensor.detach().double().cpu().numpy() for tensor in dataset.tensors)
     return pd.DataFrame({"set": name, "x": x[:, 0], "y": x[:, 1], "value": y.reshape(-1)})
@@ -212,7 +230,8 @@ def _as_double(name: str, values: Any) -> Tensor:
     return tensor
 
 
-def _check_set(name: str, dataset: Any) -> None:
+def check_set(name: str, dataset: Any) -> None:
+    """Refuse what is no `TensorDataset` of finite inputs and targets."""
     if not isinstance(dataset, TensorDataset) or len(dataset.tensors) != 2:
         got = f"{len(dataset.tensors)} tensors" if isinstance(dataset, TensorDataset) else repr(dataset)
         raise TypeError(

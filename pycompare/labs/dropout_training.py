@@ -72,7 +72,7 @@ def compare_dropout(
     Raises:
         ValueError, TypeError: before the first step of the first run, naming argument, value and remedy.
 
-    Mirrors r_reference/R/dropout_runs.R, whose bits it has. Sources: the laboratory on training from scratch of the
+    Mirrors `train_dropout` of r_reference/R, whose bits it has. Sources: the laboratory on training from scratch of the
     course B4M33DLE, CTU in Prague, part 3; Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks
     from Overfitting".
 

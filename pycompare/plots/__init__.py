@@ -1,7 +1,9 @@
 """Every plot: a tidy frame in, a ggplot out. No torch, no training."""
 
 from pycompare.plots import _backend as _backend
+from pycompare.plots.boundary import plot_boundary
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
+from pycompare.plots.ensembles import plot_ensembles
 from pycompare.plots.image import image, png, retina
 from pycompare.plots.layers import plot_activations, plot_gradients
 from pycompare.plots.parity import plot_parity
@@ -19,7 +21,9 @@ __all__ = [
     "loss_limits",
     "path_styles",
     "plot_activations",
+    "plot_boundary",
     "plot_comparison",
+    "plot_ensembles",
     "plot_final",
     "plot_fit",
     "plot_gradients",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -18,6 +19,7 @@ from pycompare.labels import r_number
 
 _NUMBER = re.compile(r"(?<= = )-?\d+(\.\d+)?(e[+-]\d+)?(?= |$)")  # in a label such as "lr = 0.1 (67% in plane)"
 _LEAST_DIGITS, _MOST_DIGITS, _LONGEST = 3, 17, 7
+_WIDE = 1e5
 _DECADES = 100.0  # from this ratio of the largest value to the smallest on, an axis is logarithmic
 
 
@@ -73,6 +75,11 @@ def _rounded(number: str, digits: int) -> str:
 def shades(n: int) -> list[str]:
     """`n` colours from dark to light, in order of lightness in greyscale, too."""
     return [to_hex(colour) for colour in matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n))]
+
+
+def grid_cells(coordinates: pd.DataFrame) -> Any:
+    """What draws a cell at each point of a grid: on a wide one, a raster takes rounding for uneven steps."""
+    return p9.geom_raster if np.abs(coordinates.to_numpy(float)).max() < _WIDE else p9.geom_tile
 
 
 def caption(notes: Sequence[str]) -> str | None:

@@ -1,10 +1,10 @@
-"""Paths over maps as a film, drawn by matplotlib on top of a still picture."""
+"""Films: paths over maps, drawn by matplotlib on top of a still picture, and boundaries, a picture an epoch."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from PIL.Image import Dither
 
 from pycompare.checks import whole_number
 from pycompare.files import check_writable_file, expanded
+from pycompare.plots.boundary import plot_boundary
 from pycompare.plots.image import on_any_backend
 from pycompare.plots.paths import path_styles, still_layers
 from pycompare.progress import progress_bar
@@ -58,22 +59,67 @@ def animate_paths(
     Raises:
         ValueError: `file` has another ending, cannot be written, or needs ffmpeg, which is missing.
     """
-    path = expanded(file)
-    writer = film_writer(path, whole_number("fps", fps, at_least=1))
+    path, writer = _opened(file, fps)
     film, lines = _film(plot, paths, x, y, facets)
-    shown_epochs = _thinned(paths["epoch"])
+
+    def show(epoch: int) -> None:
+        for line, epochs, pixels in lines:
+            shown = pixels[epochs <= epoch]
+            line.set_data(*shown.T)
+            line.set_markevery([max(0, len(shown) - 1)])
+
+    return _write(path, writer, film, _thinned(paths["epoch"]), show, progress)
+
+
+def animate_boundary(
+    boundary: pd.DataFrame,
+    points: pd.DataFrame,
+    file: str | PathLike[str],
+    *,
+    fps: int = 5,
+    progress: bool = True,
+) -> Path:
+    """Write a film of `plot_boundary`'s pictures, epoch by epoch.
+
+    Arguments:
+        boundary, points: as in `plot_boundary`; boundary has a column epoch.
+        file, fps, progress, and what is returned and raised: as in `animate_paths`.
+    """
+    path, writer = _opened(file, fps)
+    epochs = _thinned(boundary["epoch"])
+
+    def picture(epoch: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return _pixels(on_any_backend(plot_boundary(boundary, points, epoch=epoch).draw))
+
+    height, width, _ = (first := picture(epochs[0])).shape
+    film = Figure((width / _DPI, height / _DPI), dpi=_DPI)
+    image = film.figimage(first)
+    return _write(path, writer, film, epochs, lambda epoch: image.set_data(picture(epoch)), progress)
+
+
+def _opened(file: str | PathLike[str], fps: int) -> tuple[Path, matplotlib.animation.AbstractMovieWriter]:
+    path = expanded(file)
+    return path, film_writer(path, whole_number("fps", fps, at_least=1))
+
+
+def _write(
+    path: Path,
+    writer: matplotlib.animation.AbstractMovieWriter,
+    film: Figure,
+    epochs: Sequence[int],
+    show: Callable[[int], object],
+    progress: bool,
+) -> Path:
+    """Write a picture of `film` for each of `epochs`, after `show` has changed it; the last one stays."""
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            progress_bar(len(shown_epochs), unit="picture", show=progress, description=path.name) as bar,
+            progress_bar(len(epochs), unit="picture", show=progress, description=path.name) as bar,
             writer.saving(film, str(partial), dpi=_DPI),
         ):
-            for epoch in shown_epochs:
-                for line, epochs, pixels in lines:
-                    shown = pixels[epochs <= epoch]
-                    line.set_data(*shown.T)
-                    line.set_markevery([max(0, len(shown) - 1)])
+            for epoch in epochs:
+                show(epoch)
                 writer.grab_frame()
                 bar.update()
             for _ in range(_HOLD):
@@ -120,11 +166,8 @@ def _film(
     still = still_layers(plot)
     for artist in itertools.chain.from_iterable(axes.collections + list(axes.lines) for axes in drawn.axes):
         artist.set_visible(artist.get_zorder() in still)
-    drawn.set_dpi(_DPI)
-    canvas = FigureCanvasAgg(drawn)
-    canvas.draw()
     film = Figure(drawn.get_size_inches(), dpi=_DPI)
-    film.figimage(np.asarray(canvas.buffer_rgba()))
+    film.figimage(_pixels(drawn))
     panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
     names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
     styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
@@ -139,6 +182,13 @@ def _film(
         line.set_transform(IdentityTransform())
         lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
     return film, lines
+
+
+def _pixels(drawn: Figure) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    drawn.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def _thinned(epochs: pd.Series[int]) -> list[int]:

@@ -20,11 +20,11 @@ from mizani.breaks import breaks_extended
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label
-from pycompare.plots.axes import short_labels
+from pycompare.plots.axes import grid_cells, short_labels
 
 _MAP_COLORS = ("#ffffff", "#e6eef6", "#cfdeeb", "#b8cde0")  # pale, so that paths stand out: lighter is lower
 _PATH_SHAPES, _PATH_LINES = ("D", "^", "s", "v", "P", "X", "o"), ("solid", "dashed", "dashdot", "dotted")
-_MOST_NOTES, _MOST_KEYS, _CONTOURS, _WIDE = 5, 6, 16, 1e5
+_MOST_NOTES, _MOST_KEYS, _CONTOURS = 5, 6, 16
 
 
 def plot_paths(
@@ -155,10 +155,8 @@ def _shortened(labels: pd.Series[str]) -> pd.Series[str]:
 
 
 def _map_layers(surface: pd.DataFrame, contours: pd.DataFrame, x: str, y: str) -> list[Any]:
-    # On a wide grid plotnine's raster takes rounding for uneven steps.
-    cells = p9.geom_raster if np.abs(surface[[x, y]].to_numpy(float)).max() < _WIDE else p9.geom_tile
     return [
-        cells(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False),
+        grid_cells(surface[[x, y]])(p9.aes(x, y, fill="level"), data=surface, inherit_aes=False),
         p9.geom_path(p9.aes(x, y, group="line"), data=contours, inherit_aes=False, color="#6f8ba5", size=0.25),
     ]
 

@@ -17,9 +17,10 @@ from torch.utils.data import Dataset
 
 from pycompare.threads import torch_threads
 from pycompare.training.batches import Batches, BatchLosses, cast_batches
-from pycompare.training.engines.autograd import first_parameter, training_losses, validation_losses
+from pycompare.training.engines.autograd import training_losses, validation_losses
 from pycompare.training.engines.engine import Data, Engine, start_engine
 from pycompare.training.losses import Loss, LossFunction, find_loss
+from pycompare.training.network import first_parameter
 from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options
 

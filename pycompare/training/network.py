@@ -100,6 +100,26 @@ def checked_module(network: nn.Module) -> nn.Module:
     return network
 
 
+def first_parameter(network: nn.Module) -> nn.Parameter:
+    """The parameter whose dtype and device are the network's, or one clear error where there is none."""
+    parameter = next(checked_module(network).parameters(), None)
+    if parameter is None:
+        raise ValueError(f"`network` must have parameters; got {network!r}. Pass a module with layers.")
+    return parameter
+
+
+def outputs_for(network: nn.Module, x: Tensor) -> Tensor:
+    """The outputs for a batch, or one clear error where network and data do not fit together."""
+    try:
+        outputs: Tensor = network(x)
+    except RuntimeError as cause:
+        raise ValueError(
+            f"`network` must take batches as the data's, of shape {tuple(x.shape)} and {x.dtype}; got one that fails on"
+            f" them: {cause}. Change its first layer, or the data."
+        ) from cause
+    return outputs
+
+
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Put all modules of `network` into evaluation mode; after the scope each is in the mode in which it came."""

@@ -5,6 +5,7 @@
 nn_module <- function(classname = NULL, initialize, forward) {
   function(...) {
     self <- new.env(parent = emptyenv())
+    self$training <- TRUE
     class(self) <- "nn_Module"
     bind_self(initialize, self)(...)
     self$forward <- bind_self(forward, self)
@@ -38,7 +39,6 @@ nn_parameter <- function(x) {
   invisible(x)
 }
 
-# The stand-in has no module that acts differently in training, so both only mark the state.
 module_methods <- list(
   parameters = function(self) collect_parameters(self),
   children = function(self) {
@@ -48,9 +48,17 @@ module_methods <- list(
     inner <- lapply(unname(self[["module"]]$children), function(child) child$modules)
     c(list(self[["module"]]), unlist(inner, recursive = FALSE))
   },
-  train = function(self) function() invisible(self[["training"]] <- TRUE),
-  eval = function(self) function() invisible(self[["training"]] <- FALSE)
+  train = function(self) function() set_training(self, TRUE),
+  eval = function(self) function() set_training(self, FALSE)
 )
+
+#' Puts a module and its modules into training mode, or into evaluation mode.
+set_training <- function(self, training) {
+  for (module in self[["module"]]$modules) {
+    inner <- attr(module, "module")
+    inner[["training"]] <- training
+  }
+}
 
 #' A method or a member of a module.
 `$.nn_module` <- function(x, name) {
@@ -84,6 +92,12 @@ nn_linear <- nn_module(
     nn_init_uniform_(self$bias, -bound, bound)
   },
   forward = function(input) nnf_linear(input, self$weight, self$bias)
+)
+
+nn_dropout <- nn_module(
+  "nn_dropout",
+  initialize = function(p = 0.5) self$p <- p,
+  forward = function(input) if (self$training) nnf_dropout(input, self$p) else input
 )
 
 nn_relu <- nn_module(

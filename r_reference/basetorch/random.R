@@ -120,8 +120,12 @@ torch_randperm <- function(n) {
   new_tensor(permutation)
 }
 
-#' Dropout keeps an element where a draw is below 1 - p.
+#' Dropout keeps an element where a draw is below 1 - p. The draws run along the rows; none are made for
+#' p = 0.
 nnf_dropout <- function(input, p = 0.5) {
-  factor <- (draw_uniform_53(length(input[["value"]])) < 1 - p) / (1 - p)
-  record(input[["value"]] * factor, list(input), function(g) list(g * factor))
+  if (p == 0) return(input)
+  value <- input[["value"]]
+  factor <- (draw_uniform_53(length(value)) < 1 - p) / (1 - p)
+  if (is.matrix(value)) factor <- matrix(factor, nrow(value), byrow = TRUE)
+  record(value * factor, list(input), function(g) list(g * factor))
 }

@@ -38,8 +38,6 @@ torch_empty <- function(...) filled(0, ...)
 
 torch_ones <- function(...) filled(1, ...)
 
-as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
-
 #' A tensor's vector or matrix.
 as_array <- function(x) x[["value"]]
 
@@ -83,6 +81,14 @@ argmax <- function(self, dim) {
   }
   new_tensor(apply(self[["value"]], 1, function(row) if (anyNA(row)) which(is.na(row))[1] else which.max(row)))
 }
+
+#' The rows `i` of a matrix, written x[i, ], or elements of a vector.
+`[.torch_tensor` <- function(x, i, ...) {
+  value <- x[["value"]]
+  without_gradient(x, if (is.matrix(value)) value[i, , drop = FALSE] else value[i])
+}
+
+as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
 
 tensor_methods <- list(
   abs = function(self) without_gradient(self, abs(self[["value"]])),

@@ -29,7 +29,7 @@ test_that("the stand-in attaches no name that R torch does not export", {
     "as_array", "dataloader", "dataloader_make_iter", "dataloader_next", "dataset_subset",
     "lr_one_cycle", "nn_init_constant_", "nn_init_kaiming_normal_", "nn_init_kaiming_uniform_",
     "nn_init_normal_", "nn_init_orthogonal_", "nn_init_trunc_normal_", "nn_init_uniform_",
-    "nn_init_xavier_normal_", "nn_init_xavier_uniform_", "nn_init_zeros_", "nn_linear",
+    "nn_init_xavier_normal_", "nn_init_xavier_uniform_", "nn_init_zeros_", "nn_dropout", "nn_linear",
     "nn_module", "nn_parameter", "nn_relu", "nn_sequential", "nn_sigmoid", "nnf_cross_entropy", "nnf_dropout", "nnf_l1_loss", "nnf_linear", "nnf_mse_loss", "nnf_relu", "nnf_smooth_l1_loss",
     "optim_adamw", "optim_ignite_adagrad", "optim_ignite_adam", "optim_ignite_adamw",
     "optim_ignite_rmsprop", "optim_ignite_sgd", "tensor_dataset", "torch_double", "torch_empty",

@@ -279,7 +279,7 @@ def _run(network: Callable[[], nn.Module] = lambda: MLP(4), **arguments: Any) ->
             ValueError,
             "`ds_valid` must have at least one row",
         ),
-        (lambda: _run(nn.ReLU), ValueError, "`network` must have parameters to train"),
+        (lambda: _run(nn.ReLU), ValueError, "`network` must have parameters"),
         (lambda: _run(loss="cross_entropy"), ValueError, "`targets` must be class indices from 0 to 0; got"),
         (lambda: valid_loop(MLP(4), []), ValueError, "`dl_valid` must have at least one batch"),
         (

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, TensorDataset
 
 from pycompare.checks import whole_number
 from pycompare.data.arrays import real_array
-from pycompare.data.split import Split
+from pycompare.data.split import training_set
 from pycompare.labs.landscape.directions import (
     SEED,
     Directions,
@@ -31,7 +30,7 @@ from pycompare.threads import torch_threads
 from pycompare.training.batches import batched, cast_batches
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.losses import LossFunction, find_loss
-from pycompare.training.network import checked_module, evaluating
+from pycompare.training.network import checked_module, evaluating, first_parameter
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -192,13 +191,11 @@ class NetworkLoss:
     def __init__(self, network: nn.Module, data: Any, loss: str | LossFunction, batch_size: int = _BATCH_SIZE) -> None:
         self._network = copy.deepcopy(checked_module(network)).eval()
         self._parameters = list(self._network.parameters())
-        if not self._parameters:
-            raise ValueError(f"`network` must have parameters; got {network!r}. Pass a module with layers.")
+        like = first_parameter(self._network)
         self._at_origin = [parameter.detach().clone() for parameter in self._parameters]
         self._function = find_loss(loss).function
-        like = self._parameters[0]
         batch_size = whole_number("batch_size", batch_size, at_least=1)
-        self._batches = list(cast_batches(batched("data", _checked_dataset(data), like, batch_size).batches, like))
+        self._batches = list(cast_batches(batched("data", training_set(data), like, batch_size).batches, like))
         if not all(part.isfinite().all() for batch in self._batches for part in batch):
             raise ValueError("`data` must be finite; got NaN or infinity. Drop such rows.")
         self.origin = parameter_vector(network)
@@ -283,23 +280,6 @@ def _checked_trajectories(trajectories: Any, size: int) -> dict[str, Vectors]:
                 f" {name!r}. Stack torch.nn.utils.parameters_to_vector(network.parameters())."
             )
     return checked
-
-
-def _checked_dataset(data: Any) -> Dataset[Any]:
-    if isinstance(data, Split):
-        return data.train
-    if isinstance(data, Dataset):
-        return data
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(
-            f"`data` must be a Split, a dataset or a pair (inputs, targets); got {type(data).__name__}. Pass (X, y)."
-        )
-    x, y = (part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in data)
-    if 0 in (x.ndim, y.ndim):
-        raise ValueError(f"`data` must have a row for each observation; got single numbers, {data!r}. Pass arrays.")
-    if len(x) != len(y):
-        raise ValueError(f"`data` must have one target for each input; got {len(x)} and {len(y)}. Check their lengths.")
-    return TensorDataset(x, y)
 
 
 def _span(name: str, bounds: Any, path: pd.Series[float], default: tuple[float, float], n: int) -> Vectors:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from pycompare.training.batches import Batches, BatchLosses, OnLoss, SetRates, cast_batches
 from pycompare.training.engines.flat import FlatOptimizer
 from pycompare.training.losses import Loss
-from pycompare.training.network import checked_module
+from pycompare.training.network import first_parameter, outputs_for
 from pycompare.training.torch_private import backward
 
 
@@ -123,20 +123,6 @@ class _Told:
 
 def first_outputs(network: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Tensor:
     """The outputs for the first batch, or one clear error where network, data and loss do not fit together."""
-    try:
-        outputs: Tensor = network(x)
-    except RuntimeError as cause:
-        raise ValueError(
-            f"`network` must take batches as the data's, of shape {tuple(x.shape)} and {x.dtype}; got one that fails on"
-            f" them: {cause}. Change its first layer, or the data."
-        ) from cause
+    outputs = outputs_for(network, x)
     loss.check_varies(outputs, y)
     return outputs
-
-
-def first_parameter(network: nn.Module) -> Tensor:
-    """The parameter whose dtype and device are the network's, or one clear error where there is none."""
-    parameter = next(checked_module(network).parameters(), None)
-    if parameter is None:
-        raise ValueError(f"`network` must have parameters to train; got {network!r}. Pass a module with layers.")
-    return parameter

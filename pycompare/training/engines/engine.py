@@ -9,11 +9,12 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates, batched
-from pycompare.training.engines.autograd import Autograd, first_parameter
+from pycompare.training.engines.autograd import Autograd
 from pycompare.training.engines.compiled import machine_code
 from pycompare.training.engines.covers import obstacles_to_compiled, obstacles_to_flat, obstacles_to_fused
 from pycompare.training.engines.flat import FlatOptimizer
 from pycompare.training.engines.fused import Fused
+from pycompare.training.network import first_parameter
 from pycompare.training.optim import LibTorchOptimizer
 from pycompare.training.options import Options
 
