@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from pycompare.checks import flag, number, one_of, whole_number
 from pycompare.data.classification import classification_data
 from pycompare.data.split import Split
 from pycompare.labels import value_label
+from pycompare.labs.boundaries import Boundary, Range, decision_boundary
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
@@ -26,10 +27,10 @@ from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Numbers, Variation, the_list, vary
 from pycompare.training.batches import cast_batches
-from pycompare.training.engines.autograd import first_parameter
 from pycompare.training.initializers import TAKE_SIGMA, Initializer, initialise, initializer
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import WholeSets
+from pycompare.training.network import first_parameter
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.options import Options, checked_dtype
 
@@ -190,11 +191,41 @@ class InitComparison(Comparison):
 
         Arguments:
             metric: a column of `data`.
-            log: a logarithmic axis; unless given, where the means span decades.
+            log: a logarithmic axis; unless given, where the largest mean is ten times the median or more.
         """
         from pycompare.plots import plot_over_seeds
 
         return plot_over_seeds(self.data, metric=metric, log=log)
+
+    def boundaries(self, *, grid: int = 101, x: Range | None = None, y: Range | None = None) -> Boundary:
+        """What every trained network says about the plane of two inputs, before they are scaled: a facet a run.
+
+        Arguments:
+            grid, x, y: as in `decision_boundary`.
+
+        Raises:
+            ValueError: there are no networks, as they are not saved, or they do not take two inputs.
+        """
+        if self.split is None:
+            raise ValueError("`networks` must be there; got a comparison that was read back. Train again.")
+        runs = self.data.drop_duplicates(["config", "seed"])
+        scales = runs["scale"] if self.parameter == "scale" else [self.arguments["scale"]] * len(runs)
+        labels = runs["config"] if runs["seed"].eq(runs["seed"].iloc[0]).all() else self.networks
+        seen = [_Scaled(network, scale) for network, scale in zip(self.networks.values(), scales, strict=True)]
+        drawn = dict(zip(labels, seen, strict=True))
+        return decision_boundary(drawn, self.split, loss=self.arguments["loss"], grid=grid, x=x, y=y)
+
+
+class _Scaled(nn.Module):
+    """A network of inputs times a factor."""
+
+    def __init__(self, network: nn.Module, scale: float) -> None:
+        super().__init__()
+        self.network, self.scale = network, scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.network(x * self.scale)
+        return outputs
 
 
 def _variation(sigma: Any, init: Any, scale: Any) -> Variation:
@@ -229,7 +260,7 @@ def _classes(networks: dict[str, nn.Module], split: Split) -> int:
     """How many outputs a network has."""
     network = next(iter(networks.values()))
     inputs, _ = next(cast_batches([split.train[:1]], first_parameter(network)))
-    return int(network(inputs).shape[1])
+    return int(network(inputs.clone()).shape[1])  # a first layer may work in place
 
 
 def _cell(value: Any) -> Any:

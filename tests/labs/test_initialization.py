@@ -351,6 +351,7 @@ BAD = [
     ),
     Bad(ValueError, "`network` must have a weight of two or", {"sigma": [1], "network": nn.ReLU}),
     Bad(ValueError, "`network` must make a fresh network", {"sigma": [1], "network": lambda: SHARED}),
+    Bad(ValueError, "`network` must take batches", {"sigma": [1], "network": lambda: MLP(3, (), 3)}),
     Bad(ValueError, "`optimizer` must be one of", {"sigma": [1], "optimizer": "newton"}),
     Bad(ValueError, "`loss` must be one of", {"sigma": [1], "loss": "hinge"}),
     Bad(ValueError, "`dtype` must be one of float32, float64", {"sigma": [1], "dtype": "float16"}),
@@ -384,3 +385,35 @@ def test_data_and_networks_that_were_passed_are_left_as_they_were() -> None:
     after = [tensor for data in (split.train, split.valid) for tensor in data.tensors]
     assert all(map(torch.equal, before, after))
     assert isinstance(split.train, TensorDataset)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scales", "configs"),
+    [
+        (
+            {"scale": [1, 10], "seeds": 2},
+            [1, 1, 10, 10],
+            [f"scale = {k}, seed = {s}" for k in (1, 10) for s in (123, 124)],
+        ),
+        ({"sigma": [0.5, 2], "scale": 10}, [10, 10], ["sigma = 0.5", "sigma = 2"]),
+    ],
+)
+def test_boundaries_lie_where_the_data_do(arguments: dict[str, Any], scales: list[float], configs: list[str]) -> None:
+    result = short(**arguments)
+    boundary = result.boundaries(grid=5)
+    assert boundary.summary()["config"].tolist() == configs
+    last = result.data.groupby(["config", "seed"], sort=False).tail(1)
+    assert boundary.summary()["accuracy"].tolist() == last["train_accuracy"].tolist()
+    for scale, (_, cells), network in zip(
+        scales, boundary.data.groupby("config", sort=False), result.networks.values(), strict=True
+    ):
+        assert cells["x"].abs().max() < 1.2
+        points = torch.tensor(cells[["x", "y"]].to_numpy(), dtype=torch.float32)
+        with torch.no_grad():
+            assert network(points * scale).argmax(1).tolist() == cells["class"].tolist()
+
+
+def test_what_was_read_back_has_no_boundaries(tmp_path: Path) -> None:
+    short(sigma=[0.5]).save(tmp_path, ())
+    with pytest.raises(ValueError, match=r"`networks` must be there; .* Train again"):
+        InitComparison.load(tmp_path).boundaries()

@@ -40,7 +40,7 @@ _EVERY = 10
 
 def init_runs(steps: int = 1000, every: int = 50, dtype: torch.dtype = torch.float32) -> pd.DataFrame:
     """Loss and accuracy of a small network on a circle of 100 points, by initialiser and seed."""
-    how = {"steps": steps, "every": every, "seed": 1, "seeds": 3, "dtype": dtype, "progress": False}
+    how: dict[str, Any] = {"steps": steps, "every": every, "seed": 1, "seeds": 3, "dtype": dtype, "progress": False}
     normal = compare_inits(sigma=SIGMAS, **how).data
     normal["init"] = [f"normal_{sigma:g}" for sigma in normal["sigma"]]
     columns = ["init", "seed", "step", "train_loss", "valid_loss", "train_accuracy", "valid_accuracy"]
