@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import plotnine as p9
 
 from pycompare.checks import one_of
+from pycompare.divergence import is_finite
 from pycompare.plots.axes import caption, shades, short_labels, spans_decades, whole_breaks, words
 from pycompare.plots.comparison import metric_label, metrics
 
@@ -98,7 +98,7 @@ def _means(drawn: pd.DataFrame, metric: str, keys: list[str]) -> pd.DataFrame:
 
 def _counts(data: pd.DataFrame, metric: str) -> pd.Series[bool]:
     """The rows whose run has not diverged: its loss tells, as an accuracy is finite even of outputs that are not."""
-    return np.isfinite(data[metric]) & np.isfinite(data["valid_loss"])
+    return is_finite(data[[metric, "valid_loss"]])
 
 
 def _is_steep(means: pd.Series[float]) -> bool:
