@@ -17,6 +17,8 @@ from .labs.dropout import MCDropout as MCDropout
 from .labs.dropout import mc_dropout as mc_dropout
 from .labs.dropout_training import DropoutComparison as DropoutComparison
 from .labs.dropout_training import compare_dropout as compare_dropout
+from .labs.gradient_runs import GradientComparison as GradientComparison
+from .labs.gradient_runs import compare_gradients as compare_gradients
 from .labs.gradients import GradientRecord as GradientRecord
 from .labs.gradients import GradientRecorder as GradientRecorder
 from .labs.initialization import InitComparison as InitComparison

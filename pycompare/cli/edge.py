@@ -85,8 +85,8 @@ def keeping_what_was_done(out: Path | None, name: str) -> Iterator[None]:
 
 def _kept(done: Any, out: Path | None, name: str) -> str:
     runs = done["config"].nunique()
-    rows = "epochs" if "epoch" in done else "evaluations"
-    told = f"\nInterrupted. {len(done)} {rows} were done, of {runs} run{'s' if runs > 1 else ''}"
+    unit = "epochs" if "epoch" in done else "rows"
+    told = f"\nInterrupted. {len(done)} {unit} were done, of {runs} run{'s' if runs > 1 else ''}"
     if out is None:
         return f"{told}; --out FOLDER would have kept them."
     from pycompare.files import save_files

@@ -212,6 +212,45 @@ def _classes(data: str, target: str | None) -> Split:
     return classification_data(data, _POINTS)
 
 
+@lab.command()
+def gradients(
+    context: typer.Context,
+    init: Annotated[str, typer.Option(metavar=_NAMES, help="xavier_uniform, kaiming_uniform, normal, ...")] = (
+        "xavier_uniform"
+    ),
+    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, momentum, rmsprop, adam, adamw, adagrad.")] = (
+        "sgd,momentum,rmsprop,adam"
+    ),
+    sigma: Annotated[float, typer.Option(help="Standard deviation of the weights for normal.")] = 0.5,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.02,
+    epochs: Annotated[int, typer.Option(help="How many steps, each on all four points.")] = 1000,
+    every: Annotated[int, typer.Option(help="Record one step of so many.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for gradient_comparison.csv and .png.")] = None,
+    formats: Formats = "png",
+    film: Annotated[
+        Path | None, typer.Option(help="Also draw the networks, step by step: a .gif or .mp4 file.")
+    ] = None,
+) -> None:
+    """Train a small network on xor, and draw the gradients of its layers step by step.
+
+    --init or --optimizer takes several names, separated by commas, or both do.
+
+    Example: `pycompare lab gradients --init xavier_uniform,normal --optimizer sgd,adam --out out/`
+    """
+    with one_line_errors(context):
+        check_out(out, formats)
+        check_film(film)
+        with quick_imports():
+            from pycompare.labs.gradient_runs import compare_gradients
+
+        settings = {"sigma": sigma, "lr": lr, "epochs": epochs, "every": every, "seed": seed, "seeds": seeds}
+        with keeping_what_was_done(out, "gradient_comparison"):
+            made = compare_gradients(_names(init), _names(optimizer), **settings)  # type: ignore[arg-type]
+        report(made, out, formats, film)
+
+
 def _names(text: str) -> Any:
     """The name that the option was given, or the list of them."""
     names = [name.strip() for name in text.split(",")]

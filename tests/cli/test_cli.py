@@ -23,6 +23,7 @@ from pycompare import (
 from pycompare.cli import app
 from pycompare.cli.course import compare
 from pycompare.cli.labs import descend
+from pycompare.labs.gradient_runs import compare_gradients
 from pycompare.labs.landscape import compare_descents, compare_paths
 from pycompare.results import FORMATS
 from pycompare.training.losses import LOSSES
@@ -339,5 +340,35 @@ def test_lab_activations(tmp_path: Path) -> None:
 )
 def test_labs_on_starts_refuse_in_one_line(options: str, message: str) -> None:
     result = RUN.invoke(app, ["lab", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output
+
+
+def test_lab_gradients(tmp_path: Path) -> None:
+    options = (
+        "--init xavier_uniform,normal --optimizer adam --sigma 2 --lr 0.1 --epochs 20 --every 5 --seed 9 --seeds 2"
+    )
+    film = tmp_path / "a.gif"
+    result = RUN.invoke(app, ["lab", "gradients", *options.split(), "--out", str(tmp_path), "--film", str(film)])
+    expected = compare_gradients(
+        ["xavier_uniform", "normal"], "adam", sigma=2, lr=0.1, epochs=20, every=5, seed=9, seeds=2, progress=False
+    )
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "gradient_comparison.csv"), expected.data, check_exact=True)
+    assert film.read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--optimizer adam", "--init or --optimizer must be a list, or both"),
+        ("--init he,normal", "--init must be one of xavier_uniform"),
+        ("--optimizer sgd,sdg", "--optimizer must be one of"),
+        ("--every 0", "--every must be at least 1"),
+        ("--film a.avi", "--film must end in .gif or .mp4"),
+    ],
+)
+def test_lab_gradients_refuses_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", "gradients", *options.split()])
     assert result.exit_code == 2
     assert f"Error: {message}" in result.output
