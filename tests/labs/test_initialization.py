@@ -417,3 +417,9 @@ def test_what_was_read_back_has_no_boundaries(tmp_path: Path) -> None:
     short(sigma=[0.5]).save(tmp_path, ())
     with pytest.raises(ValueError, match=r"`networks` must be there; .* Train again"):
         InitComparison.load(tmp_path).boundaries()
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), lambda outputs, targets: F.cross_entropy(outputs, targets)])
+def test_equal_outputs_are_not_taken_for_a_loss_that_ignores_them(loss: Any) -> None:
+    start = short(sigma=[0], loss=loss, network=lambda: MLP(2, (6, 3), 2)).data["train_loss"][0]
+    assert start == pytest.approx(math.log(2))

@@ -55,6 +55,7 @@ CASES = {
     "one-hot": Case(lambda classes: F.one_hot(classes, CLASSES).float()),
     "ties of logits": Case(network=_zeros, lr=0.0),
     "ties after a ReLU": Case(network=lambda: nn.Sequential(nn.Linear(2, CLASSES), nn.ReLU()), lr=0.5),
+    "ties for a module": Case(network=_zeros, loss=nn.CrossEntropyLoss(), engines=OWN),
     "NaN": Case(lr=1e30),
     "NaN and probabilities": Case(_shares, lr=1e30),
     "a module": Case(loss=nn.CrossEntropyLoss(), engines=OWN),
