@@ -15,7 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from pycompare import DropoutComparison, Split, classification_data, compare_dropout, mc_dropout, torch_manual_seed
+from pycompare import (
+    AdamW,
+    DropoutComparison,
+    Split,
+    classification_data,
+    compare_dropout,
+    mc_dropout,
+    torch_manual_seed,
+    torch_threads,
+)
 from pycompare.parity.suite import DROPPED_KERNELS
 from pycompare.training.engines.compiled import machine_code
 from tests.conftest import KERNELS, recorded
@@ -51,15 +60,15 @@ def _plain_loop(
     weight_decay: float = 0.01,
     seed: int = 123,
 ) -> list[list[float]]:
-    """What a user would write with PyTorch: `METRICS` before the first step and after each epoch."""
+    """What a user would write with PyTorch and R torch's AdamW: `METRICS` before the first step and after each epoch."""
     (x, k), (xv, kv) = data.train.tensors, data.valid.tensors
-    with torch_manual_seed(seed):
+    with torch_threads(1), torch_manual_seed(seed):
         network = _plain_network([x.shape[1], *hidden, int(max(k.max(), kv.max())) + 1], p, input_p)
         for layer in network:
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, 0, sigma)
                 nn.init.zeros_(layer.bias)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
+        optimizer = AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
         rows = [_evaluated(network, x, k, xv, kv)]
         for _ in range(epochs):
             network.train()
