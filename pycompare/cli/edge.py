@@ -33,8 +33,8 @@ Beta2 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old 
 Data = Annotated[
     str,
     typer.Option(
-        help="friedman3 (the course's), spirals, digits, mnist, another set of `classification_data`, such as circles or"
-        " smiley, or a CSV file with a header; - reads standard input."
+        help="friedman3 (the course's), spirals, digits, mnist, 300 rows of another set of `classification_data`, such"
+        " as circles or smiley, or a CSV file with a header; - reads standard input."
     ),
 ]
 Formats = Annotated[str, typer.Option(metavar="NAME[,...]", help="Of the picture in --out: png, pdf, svg.")]

@@ -201,7 +201,7 @@ def boundary(
         report(decision_boundary(networks, sets, loss="cross_entropy", grid=grid), out, formats, film)
 
 
-def _listed(name: str, *texts: str) -> list[float]:
+def _listed(name: str, *texts: str) -> list[Any]:
     values = numbers(name, list(texts))
     return values if isinstance(values, list) else [values]
 

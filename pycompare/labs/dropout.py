@@ -84,9 +84,7 @@ def compare_dropout(
     variation = vary({"p": p, "input_p": input_p}, _CHECKS)
     parameter, values = the_list(variation, "p=[0, 0.5]")
     if variation.fixed.get("p") == 0:
-        raise ValueError(
-            "`p` must be above 0 where `input_p` is a list, as 0 drops no input either; got 0. Choose 0.5."
-        )
+        raise ValueError("`p` must be above 0 where `input_p` is a list, as 0 drops no input either; got 0. Take 0.5.")
     split, loss = checked_split(data, digits_data), find_loss("cross_entropy")
     rates = {"lr": number("lr", lr, at_least=0), "weight_decay": number("weight_decay", weight_decay, at_least=0)}
     options = Options(epochs, batch_size, "adamw", rates, loss, engine, threads)

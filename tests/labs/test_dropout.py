@@ -60,7 +60,7 @@ def _plain_loop(
     weight_decay: float = 0.01,
     seed: int = 123,
 ) -> list[list[float]]:
-    """What a user would write with PyTorch and R torch's AdamW: `METRICS` before the first step and after each epoch."""
+    """What a user would write, with R torch's AdamW: `METRICS` before the first step and after each epoch."""
     (x, k), (xv, kv) = data.train.tensors, data.valid.tensors
     with torch_threads(1), torch_manual_seed(seed):
         network = _plain_network([x.shape[1], *hidden, int(max(k.max(), kv.max())) + 1], p, input_p)
