@@ -204,7 +204,7 @@ def network_factory(
 def class_count(split: Split) -> int:
     """How many classes there are, at least two, when the targets are their indices; one clear error where not."""
     targets = torch.cat([split.train.tensors[1], split.valid.tensors[1]])
-    wrong = targets[(targets < 0) | (targets != targets.floor()) | (targets >= max(2, len(targets)))]
+    wrong = targets[(targets < 0) | (targets != targets.double().floor()) | (targets >= max(2, len(targets)))]
     if len(wrong):
         raise ValueError(
             f"`data` must have classes 0, 1, ..., fewer than rows, as targets; got {wrong[0].item()!r}."

@@ -186,7 +186,7 @@ def _are_probabilities(targets: Tensor, width: int) -> bool:
 
 
 def _known_classes(classes: Tensor, width: int) -> Tensor:
-    return (classes >= 0) & (classes < width) & (classes == classes.floor())
+    return (classes >= 0) & (classes < width) & (classes == classes.double().floor())
 
 
 def _mse_batch(y: Tensor) -> BatchLoss:

@@ -12,11 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from pycompare import (
+    Snapshots,
     Split,
     activation_statistics,
     classification_data,
     compare_configs,
+    compare_dropout,
     compare_inits,
+    decision_boundary,
     optimize_rosenbrock,
     spirals_data,
 )
@@ -89,7 +92,10 @@ def test_rosenbrock(tmp_path: Path) -> None:
         (["compare", "--batch-size", "2.5,16"], "--batch-size must be a whole number"),
         (["compare", "--lr", "0.1,0.2", "--epochs", "0"], "--epochs must be at least 1"),
         (["compare", "--lr", "0.1,0.2", "--epochs", "ten"], "Invalid value for '--epochs'"),
-        (["compare", "--lr", "0.1,0.2", "--data", "friedman4"], "--data must be friedman3, spirals or a CSV file"),
+        (
+            ["compare", "--lr", "0.1,0.2", "--data", "friedman4"],
+            "--data must be cassini, .* or a CSV file; got 'friedman4'",
+        ),
         (
             ["compare", "--lr", "0.1,0.2", "--optimizer", "lion"],
             "--optimizer must be one of adamw.*; got 'lion'. Choose one of these.\\n$",
@@ -358,6 +364,35 @@ def test_lab_gradients(tmp_path: Path) -> None:
     assert film.read_bytes().startswith(b"GIF89a")
 
 
+def test_dropout(tmp_path: Path) -> None:
+    options = (
+        "--p 0.1,0.5 --input-p 0.3 --data circles --hidden 9,4 --sigma 0.2 --epochs 2 --batch-size 30 --lr 0.01"
+        " --weight-decay 0.02 --seed 5 --seeds 2 --n-jobs 1"
+    )
+    result = RUN.invoke(app, ["lab", "dropout", *options.split(), "--out", str(tmp_path)])
+    settings: dict[str, Any] = {"hidden": (9, 4), "sigma": 0.2, "epochs": 2, "batch_size": 30, "lr": 0.01}
+    settings |= {"weight_decay": 0.02, "seed": 5, "seeds": 2}
+    expected = compare_dropout([0.1, 0.5], 0.3, data=classification_data("circles", 300), **settings)
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "dropout_comparison.csv"), expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize("rates", ["0.1", "0.1,0.01"])
+def test_boundary(rates: str, tmp_path: Path) -> None:
+    film = tmp_path / "a.gif"
+    options = f"--data spirals --lr {rates} --epochs 2 --batch-size 64 --optimizer adam --seed 9 --grid 5 --film {film}"
+    result = RUN.invoke(app, ["lab", "boundary", *options.split(), "--out", str(tmp_path)])
+    kept, lr = Snapshots(), [float(rate) for rate in rates.split(",")]
+    settings: dict[str, Any] = {"batch_size": 64, "optimizer": "adam", "seed": 9, "data": spirals_data()}
+    compare_configs(2, lr=lr, loss="cross_entropy", on_epoch=kept.on_epoch, **settings)
+    expected = decision_boundary(kept, spirals_data(), loss="cross_entropy", grid=5).data
+    written = pd.read_csv(tmp_path / "boundary.csv")
+    pd.testing.assert_frame_equal(written, expected[written.columns], check_exact=True, check_dtype=False)
+    assert ("config" in written) == (len(lr) > 1)
+    assert f"{film}\n" in result.output
+    assert film.read_bytes().startswith(b"GIF89a")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -370,5 +405,26 @@ def test_lab_gradients(tmp_path: Path) -> None:
 )
 def test_lab_gradients_refuses_in_one_line(options: str, message: str) -> None:
     result = RUN.invoke(app, ["lab", "gradients", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("dropout --p 0.5", "Exactly one of --p, --input-p must be a list; got none"),
+        ("dropout --p 0,1.5", "--p must be less than 1; got 1.5"),
+        ("dropout --hidden 8,x", "--hidden must be a number, or several"),
+        ("dropout --hidden 8,0", "--hidden must be at least 1; got 0"),
+        ("dropout --data friedman3", "--data must have classes 0, 1, ..., fewer than rows"),
+        ("boundary --data cuboids", "--data must have two inputs a row"),
+        ("boundary --data friedman3", "--data must have two inputs a row"),
+        ("boundary --lr x", "--lr must be a number"),
+        ("boundary --film a.avi", "--film must end in .gif or .mp4"),
+        ("boundary --grid 1 --epochs 1", "--grid must be at least 2"),
+    ],
+)
+def test_dropout_and_boundary_refuse_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", *options.split()])
     assert result.exit_code == 2
     assert f"Error: {message}" in result.output
