@@ -22,6 +22,7 @@ from pycompare.sweeps.runs import (
     Run,
     checked_n_jobs,
     made_with,
+    networks,
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
@@ -104,7 +105,6 @@ def compare_configs(
     _check_accepted(optimizer, parameter, variation.fixed)
     split = checked_split(data)
     first = Run(
-        label="",
         make_network=network_factory(network, split, options.loss),
         split=split,
         options=options,
@@ -115,26 +115,15 @@ def compare_configs(
     )
     first.check_network()
     several = checked_seeds(seed, seeds)
-    keys: list[dict[str, Any]] = [
-        {"config": label, parameter: value} | ({} if seeds is None else {"seed": one})
-        for label, value in zip(variation.labels(parameter), values, strict=True)
-        for one in several
-    ]
-    runs = [
-        replace(first, label=_run_label(key), seed=key.get("seed", first.seed), options=_run_options(options, settings))
-        for key in keys
-        for settings in [variation.fixed | {parameter: key[parameter]}]
-    ]
+    runs: list[Run] = []
+    for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
+        run = replace(first, options=_run_options(options, variation.fixed | choice), key={"config": label} | choice)
+        runs += [run] if seeds is None else run.under_seeds(run.key, several)
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
-    frame, outcomes = train_all(runs, keys, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
-    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
     arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
-    return Comparison(frame, parameter, values, arguments, made, size, networks)
-
-
-def _run_label(key: dict[str, Any]) -> str:
-    return f"{key['config']}, seed = {key['seed']}" if "seed" in key else str(key["config"])
+    return Comparison(frame, parameter, values, arguments, made, size, networks(runs, outcomes))
 
 
 def _run_options(options: Options, settings: dict[str, float]) -> Options:
