@@ -20,6 +20,7 @@ from torch import nn
 from pycompare import (
     Comparison,
     compare_configs,
+    compare_gradients,
     decision_boundary,
     mc_dropout,
     optimize_rosenbrock,
@@ -44,6 +45,7 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "descents": lambda: compare_descents(momentum=[0, 0.9], epochs=3),
     "plane": lambda: plane(_network(), ([[0.0, 1.0], [1.0, 1.0]], [[1.0], [2.0]]), n=3),
     "paths": lambda: compare_paths(epochs=2, lr=[0.1, 0.2], n=3),
+    "gradient_comparison": lambda: compare_gradients(optimizer=["sgd", "adam"], epochs=20),
     "boundary": lambda: decision_boundary({0: _network(), 1: _network()}, ([[0.0, 1.0], [1.0, 1.0]], [0, 1]), grid=3),
     "mc_dropout": lambda: mc_dropout(nn.Sequential(nn.Dropout(), _network()), [[0.0, 1.0]], [1], passes=[1, 4]),
     "parity": lambda: compare_trajectories(PATH, PATH.assign(x=[0.5, 0.75]), on="step"),

@@ -91,13 +91,14 @@ def keeping_what_was_done(out: Path | None, name: str) -> Iterator[None]:
 
 def _kept(done: Any, out: Path | None, name: str) -> str:
     runs = done["config"].nunique()
-    epochs = f"\nInterrupted. {len(done)} epochs were done, of {runs} run{'s' if runs > 1 else ''}"
+    unit = "epochs" if "epoch" in done else "rows"
+    told = f"\nInterrupted. {len(done)} {unit} were done, of {runs} run{'s' if runs > 1 else ''}"
     if out is None:
-        return f"{epochs}; --out FOLDER would have kept them."
+        return f"{told}; --out FOLDER would have kept them."
     from pycompare.files import save_files
 
     (path,) = save_files(out, {f"{name}.partial.csv": done.to_csv(index=False).encode()})
-    return f"{epochs}. Saved {path}"
+    return f"{told}. Saved {path}"
 
 
 def check_out(out: Path | None, formats: str) -> None:

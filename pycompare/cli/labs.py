@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,11 +31,16 @@ from pycompare.cli.edge import (
 )
 from pycompare.cli.process import quick_imports
 
+if TYPE_CHECKING:
+    from pycompare.data.split import Split
+
 landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a map of the loss.")
 lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
 lab.add_typer(landscape, name="landscape")
 
 _NAMES = "NAME[,...]"
+_INITS = "normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal."
+_POINTS = 100  # of a set by name
 Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
 
 
@@ -126,6 +131,46 @@ def paths(
         report(made, out, formats, film)
 
 
+@lab.command("init")
+def inits(
+    context: typer.Context,
+    sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
+    init: Annotated[str, typer.Option(metavar=_NAMES, help=_INITS)] = "normal",
+    scale: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Factor of the inputs. [default: 1]")] = None,
+    data: Annotated[
+        str, typer.Option(help="circle, cassini and mlbench's others; or a CSV file with a header.")
+    ] = "circle",
+    target: Target = None,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = None,
+    steps: Annotated[int, typer.Option(help="Of gradient descent, each on all rows.")] = 1000,
+    every: Annotated[int, typer.Option(help="Evaluate after every so many steps.")] = 1,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.1,
+    optimizer: Annotated[str, typer.Option(help="sgd, adam, adamw, rmsprop or adagrad.")] = "sgd",
+    out: Annotated[Path | None, typer.Option(help="Folder for init_comparison.csv and init_comparison.png.")] = None,
+    formats: Formats = "png",
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    progress: Annotated[bool, typer.Option(help="Show a bar on a terminal, elsewhere a line a run; on stderr.")] = True,
+) -> None:
+    """Train a small network from several starts.
+
+    Exactly one of --sigma, --init, --scale takes several values, separated by commas.
+
+    Example: `pycompare lab init --sigma 0.01,0.5,10 --seeds 20 --every 50 --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"sigma": sigma, "scale": scale})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.labs.initialization import compare_inits
+
+        arguments: dict[str, Any] = {"seed": seed, "seeds": seeds, "steps": steps, "every": every, "lr": lr}
+        arguments |= {"data": _classes(data, target), "optimizer": optimizer, "n_jobs": n_jobs, "progress": progress}
+        with keeping_what_was_done(out, "init_comparison"):
+            made = compare_inits(init=_names(init), **settings, **arguments)
+        report(made, out, formats)
+
+
 @lab.command()
 def dropout(
     context: typer.Context,
@@ -162,6 +207,87 @@ def dropout(
         with keeping_what_was_done(out, "dropout_comparison"):
             made = compare_dropout(hidden=_listed("hidden", hidden), data=split(data, target), **settings)
         report(made, out, formats)
+
+
+@lab.command()
+def activations(
+    context: typer.Context,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar=_NAMES, help=f"{_INITS} [default: normal,xavier_normal,kaiming_normal]"),
+    ] = None,
+    sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
+    depth: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Hidden layers. [default: 20]")] = None,
+    width: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Units of each. [default: 100]")] = None,
+    activation: Annotated[str, typer.Option(metavar=_NAMES, help="relu, tanh, sigmoid, leaky_relu, gelu.")] = "relu",
+    seed: Annotated[int, typer.Option(help="Seed of the weights.")] = 123,
+    out: Annotated[Path | None, typer.Option(help="Folder for activation_statistics.csv and .png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Show how large the activations of a deep network are, layer by layer, before any training.
+
+    One of the options takes several values, separated by commas.
+
+    Example: `pycompare lab activations --init kaiming_normal --width 50,100,200 --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"sigma": sigma, "depth": depth, "width": width})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.labs.activations import activation_statistics
+
+        inits = None if init is None else _names(init)
+        report(activation_statistics(init=inits, activation=_names(activation), seed=seed, **settings), out, formats)
+
+
+def _classes(data: str, target: str | None) -> Split:
+    """A training and a validation set of classes, by name or from a CSV file."""
+    from pycompare.data.classification import SETS, classification_data
+
+    if data not in SETS:
+        return split(data, target)
+    if target is not None:
+        raise ValueError(f"`target` must be left out with {data}, which is no file; got {target!r}. Name a CSV file.")
+    return classification_data(data, _POINTS)
+
+
+@lab.command()
+def gradients(
+    context: typer.Context,
+    init: Annotated[str, typer.Option(metavar=_NAMES, help="xavier_uniform, kaiming_uniform, normal, ...")] = (
+        "xavier_uniform"
+    ),
+    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, momentum, rmsprop, adam, adamw, adagrad.")] = (
+        "sgd,momentum,rmsprop,adam"
+    ),
+    sigma: Annotated[float, typer.Option(help="Standard deviation of the weights for normal.")] = 0.5,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.02,
+    epochs: Annotated[int, typer.Option(help="How many steps, each on all four points.")] = 1000,
+    every: Annotated[int, typer.Option(help="Record one step of so many.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for gradient_comparison.csv and .png.")] = None,
+    formats: Formats = "png",
+    film: Annotated[
+        Path | None, typer.Option(help="Also draw the networks, step by step: a .gif or .mp4 file.")
+    ] = None,
+) -> None:
+    """Train a small network on xor, and draw the gradients of its layers step by step.
+
+    --init or --optimizer takes several names, separated by commas, or both do.
+
+    Example: `pycompare lab gradients --init xavier_uniform,normal --optimizer sgd,adam --out out/`
+    """
+    with one_line_errors(context):
+        check_out(out, formats)
+        check_film(film)
+        with quick_imports():
+            from pycompare.labs.gradient_runs import compare_gradients
+
+        settings = {"sigma": sigma, "lr": lr, "epochs": epochs, "every": every, "seed": seed, "seeds": seeds}
+        with keeping_what_was_done(out, "gradient_comparison"):
+            made = compare_gradients(_names(init), _names(optimizer), **settings)  # type: ignore[arg-type]
+        report(made, out, formats, film)
 
 
 @lab.command()

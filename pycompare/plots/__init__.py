@@ -4,6 +4,7 @@ from pycompare.plots import _backend as _backend
 from pycompare.plots.boundary import plot_boundary
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
 from pycompare.plots.ensembles import plot_ensembles
+from pycompare.plots.gradients import plot_gradient_map, plot_network
 from pycompare.plots.image import image, png, retina
 from pycompare.plots.layers import plot_activations, plot_gradients
 from pycompare.plots.parity import plot_parity
@@ -26,7 +27,9 @@ __all__ = [
     "plot_ensembles",
     "plot_final",
     "plot_fit",
+    "plot_gradient_map",
     "plot_gradients",
+    "plot_network",
     "plot_over_seeds",
     "plot_paired",
     "plot_parity",

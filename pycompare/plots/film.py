@@ -1,10 +1,11 @@
-"""Films: paths over maps, drawn by matplotlib on top of a still picture, and boundaries, a picture an epoch."""
+"""Films: paths over maps and gradients on a network, drawn by matplotlib on top of a still picture, and boundaries, a
+picture an epoch."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ import matplotlib.animation
 import numpy as np
 import pandas as pd
 import plotnine as p9
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox, IdentityTransform, TransformedBbox
@@ -22,6 +27,17 @@ from PIL.Image import Dither
 from pycompare.checks import whole_number
 from pycompare.files import check_writable_file, expanded
 from pycompare.plots.boundary import plot_boundary
+from pycompare.plots.gradients import (
+    SHADES,
+    ZERO,
+    Layers,
+    has_colour,
+    is_chain,
+    log_limits,
+    network_marks,
+    network_notes,
+    plot_network,
+)
 from pycompare.plots.image import on_any_backend
 from pycompare.plots.paths import path_styles, still_layers
 from pycompare.progress import progress_bar
@@ -97,6 +113,47 @@ def animate_boundary(
     return _write(path, writer, film, epochs, lambda epoch: image.set_data(picture(epoch)), progress)
 
 
+def animate_network(
+    data: pd.DataFrame, layers: Layers, file: str | PathLike[str], *, fps: int = 15, progress: bool = True
+) -> Path:
+    """Write a film of a network, step by step, a panel for each configuration, as `plot_network` draws it.
+
+    Arguments:
+        data: columns config, seed, step, parameter, gradient; of several seeds the median is shown.
+        layers: as in `plot_network`.
+        file, fps, progress: as in `animate_paths`; more than 120 steps are thinned out.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: as `animate_paths`, or the network is no chain of linear layers.
+    """
+    path, writer = _opened(file, fps)
+    norms = data.groupby(["step", "config", "parameter"], sort=False)["gradient"].median()
+    if not (is_chain(layers) and has_colour(norms).any()):
+        raise ValueError("`network` must be a chain of linear layers whose gradients are not all 0 to make a film.")
+    limits = log_limits(norms)
+    one = data[data["step"] == data["step"].min()].assign(gradient=limits[1])
+    drawn, film = _background(plot_network(one, layers, facet="config", limits=limits) + network_notes(data, norms))
+    title = film.text(0.98, 0.98, "", va="top", ha="right")
+    parts = {
+        (config, parameter): artist
+        for config, axes in zip(data["config"].unique(), drawn.axes, strict=False)
+        for parameter, artist in _network_artists(film, axes, layers)
+    }
+    colour = ScalarMappable(LogNorm(*limits), LinearSegmentedColormap.from_list("", SHADES)).to_rgba
+
+    def show(step: int) -> None:
+        title.set_text(f"step = {step}")
+        for key, artist in parts.items():
+            norm = norms.get((step, *key), np.nan)
+            artist.set_visible(bool(np.isfinite(norm)))
+            _paint(artist, colour(norm) if norm > 0 else None)
+
+    return _write(path, writer, film, _thinned(data["step"]), show, progress)
+
+
 def _opened(file: str | PathLike[str], fps: int) -> tuple[Path, matplotlib.animation.AbstractMovieWriter]:
     path = expanded(file)
     return path, film_writer(path, whole_number("fps", fps, at_least=1))
@@ -158,7 +215,24 @@ class _OnePalette(matplotlib.animation.PillowWriter):
 def _film(
     plot: p9.ggplot, paths: pd.DataFrame, x: str, y: str, facets: Sequence[str]
 ) -> tuple[Figure, list[tuple[Line2D, np.ndarray[Any, Any], np.ndarray[Any, Any]]]]:
-    """A figure that shows the maps and legends of `plot` as an image; for each path a line, its epochs and pixels.
+    """A figure that shows the maps and legends of `plot` as an image; for each path a line, its epochs and pixels."""
+    drawn, film = _background(plot)
+    panels = list(itertools.product(*(paths[name].unique() for name in facets)))
+    names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
+    styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
+    finite = np.isfinite(paths[[x, y]]).all(axis=1)
+    lines = []
+    for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
+        axes = drawn.axes[panels.index(key[:-1])]
+        colour, dashes, mark = styles[key[-1]]
+        line = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4, marker=mark, markersize=6)
+        _add(film, axes, line)
+        lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
+    return film, lines
+
+
+def _background(plot: p9.ggplot) -> tuple[Figure, Figure]:
+    """`plot`, drawn, and a figure that shows what does not move in it as an image.
 
     To draw the whole plot again for each picture would take ten times as long.
     """
@@ -168,20 +242,38 @@ def _film(
         artist.set_visible(artist.get_zorder() in still)
     film = Figure(drawn.get_size_inches(), dpi=_DPI)
     film.figimage(_pixels(drawn))
-    panels = pd.MultiIndex.from_product([paths[name].unique() for name in facets]) if facets else None
-    names = paths["config"] if "config" in paths else pd.Series("path", index=paths.index)
-    styles = dict(zip(names.unique(), path_styles(names.nunique()), strict=True))
-    finite = np.isfinite(paths[[x, y]]).all(axis=1)
-    lines = []
-    for key, points in paths[finite].groupby([*facets, names.rename("config")], sort=False):
-        axes = drawn.axes[0 if panels is None else panels.get_loc(key[:-1])]
-        colour, dashes, mark = styles[key[-1]]
-        line = Line2D([], [], color=colour, linestyle=dashes, linewidth=1.4, marker=mark, markersize=6)
-        line.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
-        film.add_artist(line)
-        line.set_transform(IdentityTransform())
-        lines.append((line, points["epoch"].to_numpy(), axes.transData.transform(points[[x, y]])))
-    return film, lines
+    return drawn, film
+
+
+def _add(film: Figure, axes: Axes, artist: Line2D | LineCollection) -> None:
+    """Let `artist`, whose places are pixels, move within a panel of the film."""
+    artist.set_clip_box(TransformedBbox(Bbox(axes.get_position()), film.transFigure))
+    film.add_artist(artist)
+    artist.set_transform(IdentityTransform())
+
+
+def _network_artists(film: Figure, axes: Axes, layers: Layers) -> Iterator[tuple[str, Line2D | LineCollection]]:
+    """For each weight its lines, for each bias its units."""
+    lines, units = network_marks(layers)
+    for parameter, part in lines.groupby("parameter", sort=False):
+        ends = [axes.transData.transform(part[end]) for end in (["x", "y"], ["xend", "yend"])]
+        edges = LineCollection([*np.stack(ends, axis=1)], linewidths=1.2)
+        _add(film, axes, edges)
+        yield str(parameter), edges
+    for parameter, part in units.groupby("parameter", sort=False):
+        places = axes.transData.transform(part[["x", "y"]])
+        circles = Line2D(*places.T, linestyle="", marker="o", markersize=9, markeredgecolor="black")
+        _add(film, axes, circles)
+        yield str(parameter), circles
+
+
+def _paint(artist: Line2D | LineCollection, colour: Any) -> None:
+    """`colour`, or where it is None what stands for a gradient of 0."""
+    if isinstance(artist, Line2D):
+        artist.set_markerfacecolor("white" if colour is None else colour)
+    else:
+        artist.set_color(ZERO if colour is None else colour)
+        artist.set_linestyle("dotted" if colour is None else "solid")
 
 
 def _pixels(drawn: Figure) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -176,9 +176,13 @@ def checked_split(data: Split | None, default: Callable[[], Split] = course_data
 
 
 def network_factory(
-    network: NetworkFactory | None, split: Split, loss: Loss, hidden: tuple[int, ...] = (50, 50)
+    network: NetworkFactory | None,
+    split: Split,
+    loss: Loss,
+    hidden: tuple[int, ...] = (50, 50),
+    make: Callable[..., nn.Module] = MLP,
 ) -> NetworkFactory:
-    """`network`, checked, or where it is None what makes an `MLP` for `split` and `loss`."""
+    """`network`, checked, or where it is None `make` for the widths of `split`, with the outputs that `loss` takes."""
     if isinstance(network, nn.Module) or not (network is None or callable(network)):
         raise TypeError(
             f"`network` must be a callable that makes a fresh network for each run; got {type(network).__name__}."
@@ -194,7 +198,7 @@ def network_factory(
             " takes a vector to a vector. Pass a callable that makes a network for them."
         )
     width = class_count(split) if of_classes else y.shape[1]
-    return partial(MLP, x.shape[1], hidden=hidden, out_features=width)
+    return partial(make, x.shape[1], hidden=hidden, out_features=width)
 
 
 def class_count(split: Split) -> int:

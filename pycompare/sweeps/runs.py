@@ -22,7 +22,7 @@ from pycompare.threads import torch_threads
 from pycompare.training.batches import KeptHere
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.loop import Training, begin_training, giving_back
-from pycompare.training.monitoring import EachEpoch, Monitoring, Sets
+from pycompare.training.monitoring import EachEpoch, Monitoring, Row, Sets
 from pycompare.training.options import Options
 
 NetworkFactory = Callable[[], nn.Module]
@@ -34,7 +34,7 @@ CPU, EACH_EPOCH = torch.device("cpu"), EachEpoch()
 class Outcome:
     """What came of one training so far: rows, the engine that trained and why, and where asked for the network."""
 
-    rows: list[dict[str, float]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     engine: str = ""
     why: str = ""
     network: nn.Module | None = None
@@ -100,8 +100,9 @@ class Run:
         with torch_threads(self.options.threads), torch_manual_seed(self.seed, self.device):
             return self.options.threads if self._begin().engine.releases_gil else None
 
-    def check_network(self) -> None:
-        """Refuse a callable that does not make a new network each time: a run would go on where another ended."""
+    def check_network(self) -> nn.Module:
+        """A network, or one clear error where the callable does not make a new one each time: a run would go on where
+        another ended."""
         with torch_manual_seed(self.seed, self.device):
             first, second = self.make_network(), self.make_network()
         for made in (first, second):
@@ -118,6 +119,7 @@ class Run:
                 f"`network` must end with one output for each class for {value_label(self.options.loss.given)}, two at"
                 " least; got one, whose loss is always 0. Change its last layer, or take the loss 'bce'."
             )
+        return first
 
     def _begin(self) -> Training:
         network = self.make_network().to(self.device, self.dtype)

@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 from pycompare import (
     Snapshots,
     Split,
+    activation_statistics,
     classification_data,
     compare_configs,
     compare_dropout,
+    compare_inits,
     decision_boundary,
     optimize_rosenbrock,
     spirals_data,
@@ -24,6 +26,7 @@ from pycompare import (
 from pycompare.cli import app
 from pycompare.cli.course import compare
 from pycompare.cli.labs import descend
+from pycompare.labs.gradient_runs import compare_gradients
 from pycompare.labs.landscape import compare_descents, compare_paths
 from pycompare.results import FORMATS
 from pycompare.training.losses import LOSSES
@@ -294,6 +297,73 @@ def test_landscape_refuses_in_one_line(options: str, message: str) -> None:
     assert f"Error: {message}" in result.output
 
 
+def test_lab_init(tmp_path: Path) -> None:
+    options = (
+        "--sigma 0.01,0.5 --init trunc_normal --scale 2 --data cassini --seed 5 --seeds 2 --steps 4 --every 2 --lr .2"
+    )
+    result = RUN.invoke(app, ["lab", "init", *options.split(), "--optimizer", "adam", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    how: dict[str, Any] = {"seed": 5, "seeds": 2, "steps": 4, "every": 2, "lr": 0.2, "optimizer": "adam"}
+    data = classification_data("cassini", 100)
+    expected = compare_inits(sigma=[0.01, 0.5], init="trunc_normal", scale=2, data=data, **how)
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "init_comparison.csv"), expected.data, check_exact=True)
+
+
+def test_lab_init_reads_classes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("a,b,kind\n" + "".join(f"{i},{i * i},{'ox' if i % 3 else 'cow'}\n" for i in range(40)))
+    result = RUN.invoke(app, ["lab", "init", "--init", "orthogonal,normal", "--steps", "2", "--data", str(file)])
+    assert result.exit_code == 0, result.output
+    assert "init = orthogonal" in result.output
+
+
+def test_lab_activations(tmp_path: Path) -> None:
+    options = "--init kaiming_normal --width 5,20 --depth 3 --activation tanh --seed 4"
+    result = RUN.invoke(app, ["lab", "activations", *options.split(), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    expected = activation_statistics(init="kaiming_normal", width=[5, 20], depth=3, activation="tanh", seed=4)
+    assert repr(expected) in result.output
+    saved = pd.read_csv(tmp_path / "activation_statistics.csv")
+    pd.testing.assert_frame_equal(saved, expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("init", "Exactly one of --sigma, --init, --scale must be a list; got none"),
+        ("init --sigma 1,-1", "--sigma must be at least 0; got -1"),
+        ("init --sigma a,1", "--sigma must be a number"),
+        ("init --init normal,he", "--init must be one of"),
+        ("init --sigma 1,2 --every 3", "--every must divide"),
+        ("init --sigma 1,2 --seeds 0", "--seeds must be at least 1"),
+        ("init --sigma 1,2 --data nowhere", "--data must be"),
+        ("init --sigma 1,2 --target y", "--target must be left out with circle"),
+        ("activations --depth 0", "--depth must be at least 1"),
+        ("activations --depth 1,2", "At most one argument may be a list"),
+        ("activations --activation square", "--activation must be one of"),
+    ],
+)
+def test_labs_on_starts_refuse_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output
+
+
+def test_lab_gradients(tmp_path: Path) -> None:
+    options = (
+        "--init xavier_uniform,normal --optimizer adam --sigma 2 --lr 0.1 --epochs 20 --every 5 --seed 9 --seeds 2"
+    )
+    film = tmp_path / "a.gif"
+    result = RUN.invoke(app, ["lab", "gradients", *options.split(), "--out", str(tmp_path), "--film", str(film)])
+    expected = compare_gradients(
+        ["xavier_uniform", "normal"], "adam", sigma=2, lr=0.1, epochs=20, every=5, seed=9, seeds=2, progress=False
+    )
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "gradient_comparison.csv"), expected.data, check_exact=True)
+    assert film.read_bytes().startswith(b"GIF89a")
+
+
 def test_dropout(tmp_path: Path) -> None:
     options = (
         "--p 0.1,0.5 --input-p 0.3 --data circles --hidden 9,4 --sigma 0.2 --epochs 2 --batch-size 30 --lr 0.01"
@@ -321,6 +391,22 @@ def test_boundary(rates: str, tmp_path: Path) -> None:
     assert ("config" in written) == (len(lr) > 1)
     assert f"{film}\n" in result.output
     assert film.read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--optimizer adam", "--init or --optimizer must be a list, or both"),
+        ("--init he,normal", "--init must be one of xavier_uniform"),
+        ("--optimizer sgd,sdg", "--optimizer must be one of"),
+        ("--every 0", "--every must be at least 1"),
+        ("--film a.avi", "--film must end in .gif or .mp4"),
+    ],
+)
+def test_lab_gradients_refuses_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", "gradients", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output
 
 
 @pytest.mark.parametrize(
