@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pycompare.data.split import Split
 
 Numbers = list[str] | None
-_ROWS = 300  # to train on, of a set by name
+_ROWS = 300
 SEVERAL = "NUMBER[,...]"  # how help texts show that an option takes a list
 
 # What `compare_configs` varies, as options.
@@ -119,14 +119,17 @@ def check_film(film: Path | None) -> None:
         film_writer(film)
 
 
-def split(data: str, target: str | None = None) -> Split:
-    """The training and validation set of a name or of a CSV file; "-" is what stands on stdin."""
+def split(data: str, target: str | None = None, *, rows: int = _ROWS) -> Split:
+    """The training and validation set of a name or of a CSV file; "-" is what stands on stdin.
+
+    `rows` is how many rows sets of `classification_data` have to train on.
+    """
     from pycompare.data.classification import SETS, classification_data
     from pycompare.data.digits import digits_data
     from pycompare.data.split import Split, course_data, spirals_data
     from pycompare.files import expanded
 
-    named: dict[str, Callable[[], Split]] = {name: partial(classification_data, name, _ROWS) for name in SETS}
+    named: dict[str, Callable[[], Split]] = {name: partial(classification_data, name, rows) for name in SETS}
     named |= {"friedman3": course_data, "spirals": spirals_data, "digits": digits_data}
     named |= {"mnist": partial(digits_data, "mnist")}
     if data in named:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -30,9 +30,6 @@ from pycompare.cli.edge import (
     split,
 )
 from pycompare.cli.process import quick_imports
-
-if TYPE_CHECKING:
-    from pycompare.data.split import Split
 
 landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a map of the loss.")
 lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
@@ -165,7 +162,12 @@ def inits(
             from pycompare.labs.initialization import compare_inits
 
         arguments: dict[str, Any] = {"seed": seed, "seeds": seeds, "steps": steps, "every": every, "lr": lr}
-        arguments |= {"data": _classes(data, target), "optimizer": optimizer, "n_jobs": n_jobs, "progress": progress}
+        arguments |= {
+            "data": split(data, target, rows=_POINTS),
+            "optimizer": optimizer,
+            "n_jobs": n_jobs,
+            "progress": progress,
+        }
         with keeping_what_was_done(out, "init_comparison"):
             made = compare_inits(init=_names(init), **settings, **arguments)
         report(made, out, formats)
@@ -238,17 +240,6 @@ def activations(
 
         inits = None if init is None else _names(init)
         report(activation_statistics(init=inits, activation=_names(activation), seed=seed, **settings), out, formats)
-
-
-def _classes(data: str, target: str | None) -> Split:
-    """A training and a validation set of classes, by name or from a CSV file."""
-    from pycompare.data.classification import SETS, classification_data
-
-    if data not in SETS:
-        return split(data, target)
-    if target is not None:
-        raise ValueError(f"`target` must be left out with {data}, which is no file; got {target!r}. Name a CSV file.")
-    return classification_data(data, _POINTS)
 
 
 @lab.command()
