@@ -51,7 +51,7 @@ class Run:
         seed: of torch's generator, for the initial weights and dropout.
         monitoring: what is told of it.
         keep_network: whether the trained network is kept.
-        key: what tells it from the other runs, in the first columns of their frame; config is its name there.
+        key: what tells it from the other runs, in the first columns of their frame: config, a text, seed, and others.
         kept: what the runs of one comparison share.
     """
 
@@ -69,7 +69,8 @@ class Run:
     @property
     def label(self) -> str:
         """Its name in errors, in progress and among networks."""
-        return ", ".join([self.key["config"], *([f"seed = {self.seed}"] if "seed" in self.key else [])])
+        seed = [f"seed = {self.seed}"] if "seed" in self.key else []
+        return ", ".join([*([self.key["config"]] if "config" in self.key else []), *seed])
 
     def under_seeds(self, key: dict[str, Any], seeds: Sequence[int]) -> list[Run]:
         """The run once for each seed, which its key tells after `key`."""
