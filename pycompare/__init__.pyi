@@ -13,10 +13,10 @@ from .labs.activations import activation_statistics as activation_statistics
 from .labs.boundaries import Boundary as Boundary
 from .labs.boundaries import Snapshots as Snapshots
 from .labs.boundaries import decision_boundary as decision_boundary
-from .labs.dropout import MCDropout as MCDropout
-from .labs.dropout import mc_dropout as mc_dropout
-from .labs.dropout_training import DropoutComparison as DropoutComparison
-from .labs.dropout_training import compare_dropout as compare_dropout
+from .labs.dropout import DropoutComparison as DropoutComparison
+from .labs.dropout import compare_dropout as compare_dropout
+from .labs.ensembles import MCDropout as MCDropout
+from .labs.ensembles import mc_dropout as mc_dropout
 from .labs.gradient_runs import GradientComparison as GradientComparison
 from .labs.gradient_runs import compare_gradients as compare_gradients
 from .labs.gradients import GradientRecord as GradientRecord

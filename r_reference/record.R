@@ -182,6 +182,19 @@ record_loss_map <- function(toy, n = 21) {
   do.call(rbind, rows)
 }
 
+#' Curves of a small network on points of a circle, by initialiser and seed. Its recording is among those
+#' of the laboratories.
+record_init_runs <- function(...) {
+  normal <- function(sigma) function(weight) nn_init_normal_(weight, 0, sigma)
+  fills <- list(
+    normal_0.01 = normal(0.01), normal_0.5 = normal(0.5), normal_3 = normal(3), normal_10 = normal(10),
+    xavier_uniform = nn_init_xavier_uniform_, xavier_normal = nn_init_xavier_normal_,
+    kaiming_uniform = function(weight) nn_init_kaiming_uniform_(weight, nonlinearity = "relu"),
+    kaiming_normal = function(weight) nn_init_kaiming_normal_(weight, nonlinearity = "relu")
+  )
+  init_runs(fills, ...)
+}
+
 #' Activations of a deep network on points of a circle, by initialiser. Its recording is among those of
 #' the laboratories.
 record_activations <- function(n = 10000, depth = 20) {

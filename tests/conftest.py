@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch
 
 from pycompare.parity import mkl_kernels
 from pycompare.parity.tables.recorded import recorded_folder, recording
+from pycompare.training.engines.compiled import machine_code
 
 matplotlib.use("agg")
 
@@ -44,6 +46,31 @@ def _no_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYCOMPARE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def _machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Machine code for both dtypes, compiled once a session."""
+    folder = tmp_path_factory.mktemp("machine_code")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYCOMPARE_CACHE", str(folder))
+        for dtype in (torch.float32, torch.float64):
+            machine_code.kernel(dtype)
+    machine_code._loaded.clear()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compiled_code(_machine_code_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A module of tests has machine code in a cache of its own, and forgets it after it."""
+    folder = tmp_path_factory.mktemp("cache")
+    shutil.copytree(_machine_code_folder, folder, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYCOMPARE_CACHE", str(folder))
+        for dtype in (torch.float32, torch.float64):
+            machine_code.kernel(dtype)
+        yield
+    machine_code._loaded.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -8,19 +8,27 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from plotnine import ggplot
 from torch import nn
 
+import pycompare
 from pycompare import (
     Comparison,
+    GradientRecord,
+    GradientRecorder,
+    activation_statistics,
     compare_configs,
+    compare_dropout,
     compare_gradients,
+    compare_inits,
     decision_boundary,
     lr_range_test,
     mc_dropout,
@@ -40,12 +48,26 @@ def _network() -> MLP:
         return MLP(2)
 
 
+def _gradient_record() -> GradientRecord:
+    network = _network()
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    with GradientRecorder(network, optimizer) as recorder:
+        for _ in range(2):
+            network(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+    return recorder.result()
+
+
 RESULTS: dict[str, Callable[[], Result]] = {
     "comparison": lambda: compare_configs(2, lr=[0.1, 0.2]),
     "trajectory": lambda: optimize_rosenbrock(3, 0.1, 0.9),
     "descents": lambda: compare_descents(momentum=[0, 0.9], epochs=3),
     "plane": lambda: plane(_network(), ([[0.0, 1.0], [1.0, 1.0]], [[1.0], [2.0]]), n=3),
     "paths": lambda: compare_paths(epochs=2, lr=[0.1, 0.2], n=3),
+    "init_comparison": lambda: compare_inits(sigma=[0.1, 0.5], steps=2, progress=False),
+    "dropout_comparison": lambda: compare_dropout(hidden=(3,), epochs=1, progress=False),
+    "activation_statistics": lambda: activation_statistics(width=[3, 4], depth=2, init="kaiming_normal"),
+    "gradients": _gradient_record,
     "gradient_comparison": lambda: compare_gradients(optimizer=["sgd", "adam"], epochs=20),
     "boundary": lambda: decision_boundary({0: _network(), 1: _network()}, ([[0.0, 1.0], [1.0, 1.0]], [0, 1]), grid=3),
     "lr_range_test": lambda: lr_range_test(steps=10),
@@ -169,11 +191,12 @@ def test_a_notebook_may_ask_for_less(asked: dict[str, Any], kinds: set[str]) -> 
 
 
 def test_every_result_of_the_package_is_here() -> None:
-    def leaves(kind: type) -> set[type]:
-        below = kind.__subclasses__()
-        return set().union(*map(leaves, below)) if below else {kind}
+    def below(kind: type) -> set[type]:
+        return {kind}.union(*map(below, kind.__subclasses__()))
 
-    ours = {kind for kind in leaves(Result) if kind.__module__.startswith("pycompare.")}
+    for name in dir(pycompare):
+        getattr(pycompare, name)  # loaded when first used
+    ours = {kind for kind in below(Result) if kind.__module__.startswith("pycompare.") and not isabstract(kind)}
     assert {type(make()) for make in RESULTS.values()} == ours
 
 

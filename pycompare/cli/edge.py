@@ -6,8 +6,9 @@ import errno
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pycompare.data.split import Split
 
 Numbers = list[str] | None
+_ROWS = 300
 SEVERAL = "NUMBER[,...]"  # how help texts show that an option takes a list
 
 # What `compare_configs` varies, as options.
@@ -29,7 +31,11 @@ Beta1 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old 
 Beta2 = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the old squared gradients. [default: 0.999]")]
 
 Data = Annotated[
-    str, typer.Option(help="friedman3 (the course's), spirals, or a CSV file with a header; - reads standard input.")
+    str,
+    typer.Option(
+        help="friedman3 (the course's), spirals, digits, mnist, 300 rows of another set of `classification_data`, such"
+        " as circles or smiley, or a CSV file with a header; - reads standard input."
+    ),
 ]
 Formats = Annotated[str, typer.Option(metavar="NAME[,...]", help="Of the picture in --out: png, pdf, svg.")]
 Target = Annotated[
@@ -86,13 +92,13 @@ def keeping_what_was_done(out: Path | None, name: str) -> Iterator[None]:
 def _kept(done: Any, out: Path | None, name: str) -> str:
     runs = done["config"].nunique()
     unit = "epochs" if "epoch" in done else "rows"
-    epochs = f"\nInterrupted. {len(done)} {unit} were done, of {runs} run{'s' if runs > 1 else ''}"
+    told = f"\nInterrupted. {len(done)} {unit} were done, of {runs} run{'s' if runs > 1 else ''}"
     if out is None:
-        return f"{epochs}; --out FOLDER would have kept them."
+        return f"{told}; --out FOLDER would have kept them."
     from pycompare.files import save_files
 
     (path,) = save_files(out, {f"{name}.partial.csv": done.to_csv(index=False).encode()})
-    return f"{epochs}. Saved {path}"
+    return f"{told}. Saved {path}"
 
 
 def check_out(out: Path | None, formats: str) -> None:
@@ -113,12 +119,20 @@ def check_film(film: Path | None) -> None:
         film_writer(film)
 
 
-def split(data: str, target: str | None = None) -> Split:
-    """The training and validation set of a name or of a CSV file; "-" is what stands on stdin."""
+def split(data: str, target: str | None = None, *, rows: int = _ROWS) -> Split:
+    """The training and validation set of a name or of a CSV file; "-" is what stands on stdin.
+
+    `rows` is how many rows sets of `classification_data` have to train on.
+    """
+    from pycompare.data.classification import SETS, classification_data
+    from pycompare.data.digits import digits_data
     from pycompare.data.split import Split, course_data, spirals_data
     from pycompare.files import expanded
 
-    if data in (named := {"friedman3": course_data, "spirals": spirals_data}):
+    named: dict[str, Callable[[], Split]] = {name: partial(classification_data, name, rows) for name in SETS}
+    named |= {"friedman3": course_data, "spirals": spirals_data, "digits": digits_data}
+    named |= {"mnist": partial(digits_data, "mnist")}
+    if data in named:
         if target is not None:
             raise ValueError(
                 f"`target` must be left out with {data}, which is no file; got {target!r}. Name a CSV file."
@@ -126,7 +140,7 @@ def split(data: str, target: str | None = None) -> Split:
         return named[data]()
     if data != "-" and not expanded(data).exists():
         raise FileNotFoundError(
-            f"`data` must be friedman3, spirals or a CSV file; got {data!r}, which is not there. Check the spelling."
+            f"`data` must be {', '.join(named)} or a CSV file; got {data!r}, which is not there. Check the spelling."
         )
     return Split.from_csv(data, target=target)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pycompare.checks import whole_number
 from pycompare.cli.edge import (
     SEVERAL,
     BatchSize,
@@ -35,6 +36,8 @@ lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, dra
 lab.add_typer(landscape, name="landscape")
 
 _NAMES = "NAME[,...]"
+_INITS = "normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal."
+_POINTS = 100  # of a set by name
 Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
 
 
@@ -125,6 +128,120 @@ def paths(
         report(made, out, formats, film)
 
 
+@lab.command("init")
+def inits(
+    context: typer.Context,
+    sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
+    init: Annotated[str, typer.Option(metavar=_NAMES, help=_INITS)] = "normal",
+    scale: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Factor of the inputs. [default: 1]")] = None,
+    data: Annotated[
+        str, typer.Option(help="circle, cassini and mlbench's others; or a CSV file with a header.")
+    ] = "circle",
+    target: Target = None,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = None,
+    steps: Annotated[int, typer.Option(help="Of gradient descent, each on all rows.")] = 1000,
+    every: Annotated[int, typer.Option(help="Evaluate after every so many steps.")] = 1,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.1,
+    optimizer: Annotated[str, typer.Option(help="sgd, adam, adamw, rmsprop or adagrad.")] = "sgd",
+    out: Annotated[Path | None, typer.Option(help="Folder for init_comparison.csv and init_comparison.png.")] = None,
+    formats: Formats = "png",
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    progress: Annotated[bool, typer.Option(help="Show a bar on a terminal, elsewhere a line a run; on stderr.")] = True,
+) -> None:
+    """Train a small network from several starts.
+
+    Exactly one of --sigma, --init, --scale takes several values, separated by commas.
+
+    Example: `pycompare lab init --sigma 0.01,0.5,10 --seeds 20 --every 50 --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"sigma": sigma, "scale": scale})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.labs.initialization import compare_inits
+
+        arguments: dict[str, Any] = {"seed": seed, "seeds": seeds, "steps": steps, "every": every, "lr": lr}
+        arguments |= {
+            "data": split(data, target, rows=_POINTS),
+            "optimizer": optimizer,
+            "n_jobs": n_jobs,
+            "progress": progress,
+        }
+        with keeping_what_was_done(out, "init_comparison"):
+            made = compare_inits(init=_names(init), **settings, **arguments)
+        report(made, out, formats)
+
+
+@lab.command()
+def dropout(
+    context: typer.Context,
+    p: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of hidden units dropped. [default: 0,0.5]")] = None,
+    input_p: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of inputs dropped. [default: 0.2]")] = None,
+    data: Data = "digits",
+    target: Target = None,
+    hidden: Annotated[str, typer.Option(metavar=SEVERAL, help="Widths of the hidden layers.")] = "800,800",
+    sigma: Annotated[float, typer.Option(help="Standard deviation of the initial weights.")] = 0.1,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 20,
+    batch_size: Annotated[int, typer.Option(help="Rows a step.")] = 50,
+    lr: Annotated[float, typer.Option(help="AdamW's learning rate.")] = 3e-4,
+    weight_decay: Annotated[float, typer.Option(help="AdamW's decay.")] = 0.01,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights and of dropout.")] = 123,
+    seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = None,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for dropout_comparison.csv and .png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Train a classifier with several probabilities of dropout, and compare loss and error on both sets.
+
+    Either --p or --input-p takes several values, separated by commas.
+
+    Example: `pycompare lab dropout --p 0,0.5 --hidden 200,200 --epochs 100 --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"p": p, "input_p": input_p})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.labs.dropout import compare_dropout
+
+        settings |= {"sigma": sigma, "epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
+        settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs}
+        with keeping_what_was_done(out, "dropout_comparison"):
+            made = compare_dropout(hidden=_listed("hidden", hidden), data=split(data, target), **settings)
+        report(made, out, formats)
+
+
+@lab.command()
+def activations(
+    context: typer.Context,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar=_NAMES, help=f"{_INITS} [default: normal,xavier_normal,kaiming_normal]"),
+    ] = None,
+    sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
+    depth: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Hidden layers. [default: 20]")] = None,
+    width: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Units of each. [default: 100]")] = None,
+    activation: Annotated[str, typer.Option(metavar=_NAMES, help="relu, tanh, sigmoid, leaky_relu, gelu.")] = "relu",
+    seed: Annotated[int, typer.Option(help="Seed of the weights.")] = 123,
+    out: Annotated[Path | None, typer.Option(help="Folder for activation_statistics.csv and .png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Show how large the activations of a deep network are, layer by layer, before any training.
+
+    One of the options takes several values, separated by commas.
+
+    Example: `pycompare lab activations --init kaiming_normal --width 50,100,200 --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"sigma": sigma, "depth": depth, "width": width})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.labs.activations import activation_statistics
+
+        inits = None if init is None else _names(init)
+        report(activation_statistics(init=inits, activation=_names(activation), seed=seed, **settings), out, formats)
+
+
 @lab.command()
 def gradients(
     context: typer.Context,
@@ -162,6 +279,48 @@ def gradients(
         with keeping_what_was_done(out, "gradient_comparison"):
             made = compare_gradients(_names(init), _names(optimizer), **settings)  # type: ignore[arg-type]
         report(made, out, formats, film)
+
+
+@lab.command()
+def boundary(
+    context: typer.Context,
+    data: Data = "circles",
+    target: Target = None,
+    lr: LearningRate = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
+    batch_size: Annotated[int, typer.Option(help="Rows a step.")] = 16,
+    optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    grid: Annotated[int, typer.Option(help="Points of the picture in each direction.")] = 101,
+    out: Annotated[Path | None, typer.Option(help="Folder for boundary.csv and boundary.png.")] = None,
+    formats: Formats = "png",
+    film: Annotated[Path | None, typer.Option(help="Also write a picture an epoch: a .gif or .mp4 file.")] = None,
+) -> None:
+    """Train a classifier of two inputs, and draw which class it gives to every point, epoch by epoch.
+
+    Several learning rates, separated by commas, get a row of pictures each.
+
+    Example: `pycompare lab boundary --data smiley --film smiley.gif`
+    """
+    with one_line_errors(context):
+        rates = _listed("lr", *lr or ["0.01"])
+        check_out(out, formats)
+        check_film(film)
+        with quick_imports():
+            from pycompare.labs.boundaries import Snapshots, checked_points, decision_boundary
+            from pycompare.sweeps.configs import compare_configs
+
+        sets, kept, grid = split(data, target), Snapshots(), whole_number("grid", grid, at_least=2)
+        checked_points(sets)  # before training, as all else that may be wrong
+        settings: dict[str, Any] = {"batch_size": batch_size, "optimizer": optimizer, "seed": seed}
+        compare_configs(epochs, lr=rates, data=sets, loss="cross_entropy", on_epoch=kept.on_epoch, **settings)
+        networks = kept if len(rates) > 1 else {epoch: network for (_, epoch), network in kept.items()}
+        report(decision_boundary(networks, sets, loss="cross_entropy", grid=grid), out, formats, film)
+
+
+def _listed(name: str, *texts: str) -> list[Any]:
+    values = numbers(name, list(texts))
+    return values if isinstance(values, list) else [values]
 
 
 def _names(text: str) -> Any:

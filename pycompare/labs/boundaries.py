@@ -141,7 +141,7 @@ def decision_boundary(
         ['x', 'y', 'class', 'probability', 'margin']
     """
     networks = _by_labels(network)
-    inputs, targets = _checked_points(data)
+    inputs, targets = checked_points(data)
     n = whole_number("grid", grid, at_least=2)
     xs, ys = (_axis(name, bounds, column, n) for name, bounds, column in zip("xy", (x, y), inputs.T, strict=True))
     cells = pd.DataFrame({"x": np.repeat(xs, n), "y": np.tile(ys, n)})
@@ -183,8 +183,8 @@ def _labels(key: Any) -> dict[str, Any]:
     raise TypeError(f"`network` must have a text, an epoch or (text, epoch) as a name; got {key!r}. Rename it.")
 
 
-def _checked_points(data: Any) -> tuple[Tensor, Tensor]:
-    """Inputs, float64 (n, 2), and targets, (n,), on the CPU."""
+def checked_points(data: Any) -> tuple[Tensor, Tensor]:
+    """Inputs, float64 (n, 2), and targets, (n,), on the CPU; or one clear error."""
     dataset: Any = training_set(data)
     check_set("data", dataset)
     inputs, targets = (tensor.detach().cpu() for tensor in dataset.tensors)

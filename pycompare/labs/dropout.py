@@ -1,233 +1,165 @@
-"""Dropout at prediction: means over passes in which it stays active."""
+"""compare_dropout: the same network, trained with more or less dropout."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor, nn, softmax
-from torch.nn.modules.dropout import _DropoutNd
+from torch import nn
 
-from pycompare.checks import whole_number
-from pycompare.data.arrays import real_array
-from pycompare.labs.classes import checked_classes, class_logits
-from pycompare.results import Result
-from pycompare.seeding import torch_manual_seed
-from pycompare.sweeps.vary import Numbers, vary
-from pycompare.threads import torch_threads
-from pycompare.training.kernels import mkl_kernels
-from pycompare.training.network import evaluating, first_parameter, outputs_for
+from pycompare.checks import flag, number
+from pycompare.data.digits import digits_data
+from pycompare.data.split import Split
+from pycompare.seeding import checked_seed
+from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.comparison import Comparison
+from pycompare.sweeps.configs import checked_split, class_count
+from pycompare.sweeps.runs import Run, checked_n_jobs, made_with, networks, train_all
+from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
+from pycompare.sweeps.vary import Check, Numbers, the_list, vary
+from pycompare.training.initializers import initialise
+from pycompare.training.losses import find_loss
+from pycompare.training.monitoring import WholeSets
+from pycompare.training.network import checked_widths
+from pycompare.training.options import Options
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-# PyTorch's modules that drop by their own mode: a transformer's layer in evaluation mode passes its dropout by.
-_DROPPING = (_DropoutNd, nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer)
+_METRICS = ("train_loss", "train_error", "valid_loss", "valid_error")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class MCDropout(Result):
-    """Predictions of ensembles of passes with dropout, beside those of plain evaluation.
-
-    Attributes:
-        data: tidy frame, one row for each ensemble size: passes (0 is plain evaluation), ensembles (how many disjoint
-            ones there were), error (mean over them, percent of wrong classes; NaN without targets), standard_error (of
-            that mean; NaN of a single ensemble), entropy (in nats, mean over rows and ensembles).
-        logits: mean logits of the first ensemble of each size, and at 0 those of plain evaluation: shape (rows,
-            outputs), on the CPU.
-        probabilities: the means of the probabilities in the same passes, shape (rows, classes).
-        arguments: what made it, by name.
-    """
-
-    logits: dict[int, Tensor] = field(repr=False)
-    probabilities: dict[int, Tensor] = field(repr=False)
-    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
-    _name: ClassVar[str] = "mc_dropout"
-
-    def summary(self) -> pd.DataFrame:
-        """All of `data`: a row for plain evaluation, and one for each ensemble size."""
-        return self.data
-
-    def plot(self) -> ggplot:
-        """The error by ensemble size, with a band of one standard error, and the line of plain evaluation."""
-        from pycompare.plots import plot_ensembles
-
-        return plot_ensembles(self.data)
-
-    def _settings(self) -> dict[str, Any]:
-        return {"arguments": self.arguments, "made_with": {"kernels": mkl_kernels()}}
-
-    def _title(self) -> str:
-        return f"Monte Carlo dropout of {len(self.logits[0])} rows, {max(self.logits)} passes"
-
-
-def mc_dropout(
-    network: nn.Module,
-    X: Any,
-    y: Any = None,
+def compare_dropout(
+    p: Numbers = (0.0, 0.5),
+    input_p: Numbers = 0.2,
     *,
-    passes: Numbers = (1, 10, 100, 1000),
-    ensembles: int = 20,
+    data: Split | None = None,
+    hidden: Sequence[int] = (800, 800),
+    sigma: float = 0.1,
+    epochs: int = 20,
+    batch_size: int = 50,
+    lr: float = 3e-4,
+    weight_decay: float = 0.01,
     seed: int = 123,
+    seeds: int | Sequence[int] | None = None,
+    n_jobs: int | None = 1,
+    engine: str = "auto",
     threads: int | None = 1,
-) -> MCDropout:
-    """Average the logits of passes in which dropout stays active and all else, as batch norm, is in evaluation mode.
+    progress: bool = True,
+) -> DropoutComparison:
+    """Train a classifier by AdamW with several probabilities of dropout.
 
-    The class predicted by an ensemble of n passes is that of the largest mean logit. Its predictive entropy is that of
-    the mean probabilities: -sum_k p_k log p_k, p = (1/n) sum_i softmax(logits_i).
-
-    As many passes are made as the largest ensemble has, each of all rows. Ensembles of each size are consecutive passes
-    of these: disjoint, `ensembles` of them or as many as there are passes for. So the largest size has one, without a
-    standard error: a size is given two and more by a larger one in `passes`.
+    It has ReLU, initial weights of N(0, sigma^2), biases 0, and dropout on the input and after each ReLU. After each
+    epoch both sets are evaluated whole, without dropout.
 
     Arguments:
-        network: a classifier of any kind, trained: its outputs are logits, one for each class, or a single one of class
-            1 against 0. All modules come back in the mode in which they came. What counts as dropout are PyTorch's
-            dropout modules, those made from them, and recurrent or attention modules with `dropout` above 0; not
-            `F.dropout` in a module's own `forward`.
-        X: inputs of all rows, an array or a tensor, cast to the dtype and device of the network's first parameter;
-            a tensor of whole numbers, such as tokens, stays one.
-        y: classes from 0, one for each row; without them there is no error.
-        passes: the size of the ensembles, 1 or more, or a list of sizes.
-        ensembles: of each size at most, 1 or more.
-        seed: of torch's generator, which goes on afterwards as if nothing had been drawn.
-        threads: of torch, as in `train_valid`.
+        p: probability, in [0, 1), that a hidden unit is dropped; 0 stands for no dropout, on the input neither.
+        input_p: the same for an input. Exactly one of p and input_p is a list.
+        data: rows of numbers, such as the pixels of images, and classes 0, 1, ...; `digits_data()` unless given.
+        hidden: widths of the hidden layers, 1 or more each.
+        sigma: standard deviation of the initial weights, 0 or more.
+        epochs, batch_size: 1 or more.
+        lr, weight_decay: of AdamW, 0 or more.
+        seed, seeds, n_jobs, engine, threads, progress: as in `compare_configs`. Only without dropout do the engines
+            "fused" and "compiled" apply.
 
     Returns:
-        `MCDropout`; its `data` has a row for plain evaluation (passes = 0), and one for each size, in ascending order.
+        A `DropoutComparison`: loss and error on both sets by epoch.
 
     Raises:
-        ValueError, TypeError: before any pass, where the network has no dropout, does not take `X`, or something is out
-            of range.
+        ValueError, TypeError: before the first step of the first run, naming argument, value and remedy.
 
-    Mirrors `mc_dropout` of r_reference/R: logits are added up pass by pass, then divided, which gives R torch's bits.
-    Source: Gal and Ghahramani (2016), "Dropout as a Bayesian Approximation".
+    Mirrors `train_dropout` of r_reference/R, whose bits it has. Sources: the laboratory on training from scratch of the
+    course B4M33DLE, CTU in Prague, part 3; Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks
+    from Overfitting".
 
     Example:
-        >>> network = nn.Sequential(nn.Dropout(0.2), nn.Linear(2, 3))
-        >>> mc_dropout(network, np.eye(2), [0, 1], passes=[1, 10]).data["ensembles"].tolist()
-        [1, 10, 1]
+        >>> compare_dropout(p=[0, 0.5], hidden=(20,), epochs=1).data.columns.tolist()
+        ['config', 'p', 'seed', 'epoch', 'train_loss', 'valid_loss', 'train_error', 'valid_error']
     """
-    sizes = _checked_sizes(passes)
-    ensembles = whole_number("ensembles", ensembles, at_least=1)
-    inputs = _checked_inputs(network, X)
-    with torch_threads(threads), torch.no_grad(), torch_manual_seed(seed, inputs.device):
-        with evaluating(network):
-            width = class_logits(outputs_for(network, inputs.clone())).shape[1]
-        classes = None if y is None else checked_classes("y", y, len(inputs), width)
-        means = ensembles_of(network, inputs, sizes, ensembles)
-    arguments = {"passes": sizes, "ensembles": ensembles, "seed": seed, "threads": threads, "network": str(network)}
-    return MCDropout(
-        pd.DataFrame([mean.row(classes) for mean in means]),
-        {mean.size: mean.logits[0] for mean in means},
-        {mean.size: mean.probabilities[0] for mean in means},
-        arguments,
+    variation = vary({"p": p, "input_p": input_p}, _CHECKS)
+    parameter, values = the_list(variation, "p=[0, 0.5]")
+    if variation.fixed.get("p") == 0:
+        raise ValueError("`p` must be above 0 where `input_p` is a list, as 0 drops no input either; got 0. Take 0.5.")
+    split, loss = checked_split(data, digits_data), find_loss("cross_entropy")
+    rates = {"lr": number("lr", lr, at_least=0), "weight_decay": number("weight_decay", weight_decay, at_least=0)}
+    options = Options(epochs, batch_size, "adamw", rates, loss, engine, threads)
+    widths = checked_widths(hidden)
+    make = partial(_classifier, (_columns(split), *widths, class_count(split)), number("sigma", sigma, at_least=0))
+    several = checked_seeds(seed, seeds)
+    plain = partial(make, 0.0, 0.0)
+    first = Run(plain, split, options, checked_seed(seed), monitoring=WholeSets(), keep_network=True)
+    runs: list[Run] = []
+    for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
+        settings = variation.fixed | choice
+        run = replace(first, make_network=partial(make, settings["p"], settings["input_p"]))
+        runs += run.under_seeds({"config": label} | choice, several)
+    n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, progress=shown)
+    told = {"epochs": options.epochs, "batch_size": options.batch_size, "seeds": list(several), "hidden": list(widths)}
+    arguments = told | rates | {"sigma": sigma} | variation.fixed
+    size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
+    return DropoutComparison(
+        _with_errors(frame, split), parameter, values, arguments, made, size, networks(runs, outcomes)
     )
 
 
-def ensembles_of(network: nn.Module, inputs: Tensor, sizes: Sequence[int], most: int) -> list[Ensembles]:
-    """Plain evaluation as size 0, then up to `most` ensembles of each of the ascending `sizes`, all of the same passes.
+@dataclass(frozen=True, eq=False, repr=False)
+class DropoutComparison(Comparison):
+    """Trainings of one network with several probabilities of dropout.
 
-    Draws from torch's generator as it stands.
+    Attributes:
+        data: tidy frame, one row for each run and epoch: config, the varied argument under its own name, seed, epoch (0
+            is the start), train_loss, valid_loss, train_error and valid_error (percent of wrong classes).
+        parameter, values, arguments, made_with, input_size, networks: as in `Comparison`; a network for each config
+            and seed, by "p = 0.5, seed = 123".
     """
-    plain, *several = [Ensembles(0, 1), *(Ensembles(size, min(most, sizes[-1] // size)) for size in sizes)]
-    with evaluating(network):
-        plain.add(*_with_probabilities(network(inputs.clone())))  # a first layer may work in place
-    with dropping(network):
-        for _ in range(sizes[-1]):
-            outputs = _with_probabilities(network(inputs.clone()))
-            for one in several:
-                one.add(*outputs)
-    return [plain, *several]
+
+    _name: ClassVar[str] = "dropout_comparison"
+
+    def summary(self) -> pd.DataFrame:
+        """One row a configuration: means over its seeds at the end, as `means_at_the_end` returns them."""
+        return means_at_the_end(self.data, _METRICS)
+
+    def plot(self, metric: str = "valid_error", *, log: bool | None = None) -> ggplot:
+        """The mean of a metric over seeds by epoch, in a band of their middle 80 %.
+
+        Arguments:
+            metric: a column of `data`.
+            log: a logarithmic axis; unless given, where the means span decades.
+        """
+        from pycompare.plots import plot_over_seeds
+
+        return plot_over_seeds(self.data, metric=metric, log=log)
 
 
-@contextmanager
-def dropping(network: nn.Module) -> Iterator[None]:
-    """Put dropout into training mode, all else into evaluation mode; after the scope each module is as it came."""
-    with evaluating(network):
-        for module in network.modules():
-            module.training = _drops(module)
-        yield
+def _columns(split: Split) -> int:
+    shape = split.train.tensors[0].shape
+    if len(shape) != 2:
+        raise ValueError(f"`data` must have inputs of shape (rows, columns); got {tuple(shape)}. Flatten each row.")
+    return shape[1]
 
 
-def _drops(module: nn.Module) -> bool:
-    """Whether `module` drops by its own mode; `dropout` is 0 in recurrent and attention modules that do not."""
-    return isinstance(module, _DROPPING) and getattr(module, "dropout", 1) != 0
+def _classifier(widths: tuple[int, ...], sigma: float, p: float, input_p: float) -> nn.Module:
+    """Linear layers with ReLU and, where p is not 0, dropout."""
+    modules: list[nn.Module] = [nn.Dropout(input_p)] if p and input_p else []
+    *hidden, last = pairwise(widths)
+    for width_in, width_out in hidden:
+        modules += [nn.Linear(width_in, width_out), nn.ReLU(), *([nn.Dropout(p)] if p else [])]
+    network = nn.Sequential(*modules, nn.Linear(*last))
+    return initialise(network, "normal", sigma=sigma)
 
 
-class Ensembles:
-    """Disjoint ensembles of one size: the means of their logits and probabilities; size 0 is plain evaluation."""
-
-    def __init__(self, size: int, most: int) -> None:
-        self.size, self._most, self._passes = size, most, 0
-        self.logits: list[Tensor] = []
-        self.probabilities: list[Tensor] = []
-
-    def add(self, logits: Tensor, probabilities: Tensor) -> None:
-        """Add a pass, unless there are ensembles enough."""
-        if self._passes == 0:
-            if len(self.logits) == self._most:
-                return
-            self._logits, self._probabilities = torch.zeros_like(logits), torch.zeros_like(probabilities)
-        self._passes += 1
-        self._logits += logits
-        self._probabilities += probabilities
-        if self._passes >= self.size:
-            self.logits.append((self._logits / self._passes).cpu())
-            self.probabilities.append((self._probabilities / self._passes).cpu())
-            self._passes = 0
-
-    def row(self, classes: Tensor | None) -> dict[str, float]:
-        """The row of `MCDropout.data`."""
-        errors = pd.Series([_error(logits, classes) for logits in self.logits])
-        return {
-            "passes": self.size,
-            "ensembles": len(errors),
-            "error": errors.mean(),
-            "standard_error": float(errors.std() / math.sqrt(len(errors))),
-            "entropy": float(np.mean([_entropy(probabilities) for probabilities in self.probabilities])),
-        }
+def _with_errors(frame: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """`frame` with percents of wrong classes in place of shares of right ones; R divides a count, so that we do."""
+    for name, rows in (("train", len(split.train)), ("valid", len(split.valid))):
+        wrong = ((1 - frame.pop(f"{name}_accuracy")) * rows).round()
+        frame[f"{name}_error"] = 100 * (wrong / rows)
+    return frame
 
 
-def _error(logits: Tensor, classes: Tensor | None) -> float:
-    """Percent of rows whose largest logit is not that of their class; NaN where classes are not known."""
-    if classes is None:
-        return math.nan
-    return 100 * float((class_logits(logits).argmax(1) != classes).double().mean())
-
-
-def _entropy(probabilities: Tensor) -> float:
-    """The mean over rows of the entropy in nats."""
-    return float(torch.special.entr(probabilities).sum(1).mean())
-
-
-def _with_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
-    return outputs, softmax(class_logits(outputs), 1)
-
-
-def _checked_sizes(passes: Numbers) -> list[int]:
-    variation = vary({"passes": passes}, {"passes": partial(whole_number, at_least=1)})
-    return sorted((variation.fixed | choice)["passes"] for choice in variation.choices())
-
-
-def _checked_inputs(network: nn.Module, X: Any) -> Tensor:
-    """All rows, as the network's first parameter; whole numbers of a tensor stay, as tokens are."""
-    like = first_parameter(network)
-    if not any(map(_drops, network.modules())):
-        raise ValueError(
-            f"`network` must have dropout, as a module such as nn.Dropout; got {network!r}. Put one between its layers."
-        )
-    whole = isinstance(X, Tensor) and not X.is_floating_point()
-    inputs = X if whole else torch.from_numpy(real_array("X", X)).to(like.dtype)
-    if inputs.ndim < 2 or len(inputs) == 0:
-        raise ValueError(f"`X` must have a row for each observation; got shape {tuple(inputs.shape)}. Pass a matrix.")
-    if not inputs.isfinite().all():
-        raise ValueError("`X` must be finite; got NaN or infinity. Drop or impute such rows.")
-    return inputs.to(like.device)
+_CHECKS: dict[str, Check] = {name: partial(number, at_least=0, below=1) for name in ("p", "input_p")}

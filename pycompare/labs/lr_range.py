@@ -103,16 +103,13 @@ def lr_range_test(
     several = checked_seeds(seed, seeds)
     make = _maker(network, several) or network_factory(network, split, known)
     options = Options(1, batch_size, optimizer, optimizer_arguments, known, engine, threads, schedule)
-    first = Run("", make, split, options, checked_seed(seed), monitoring=test)
+    first = Run(make, split, options, checked_seed(seed), monitoring=test)
     sample = first.check_network()
     check_schedule(schedule, make_optimizer(sample, optimizer, optimizer_arguments), schedule.steps)
     like = first_parameter(sample)
     first = replace(first, dtype=like.dtype, device=like.device)
-    runs = [replace(first, label=f"seed = {one}", seed=one) for one in several]
-    keys = [{"seed": one} for one in several]
-    frame, outcomes = train_all(
-        runs, keys, unit="step", n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress)
-    )
+    runs = first.under_seeds({}, several)
+    frame, outcomes = train_all(runs, unit="step", n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress))
     told: dict[str, Any] = {
         "schedule": repr(schedule),
         "optimizer": optimizer,

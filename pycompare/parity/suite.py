@@ -202,6 +202,16 @@ TABLES = (
         float32=("weight", "bias", "loss"),
     ),
     TrainedTable(
+        "init_runs",
+        "init_runs, initialise, mlbench.circle, nnf_cross_entropy, optim_ignite_sgd",
+        ("init", "seed", "step"),
+        initialization.init_runs,
+        float32=("train_loss", "valid_loss"),
+        live={"steps": 50, "every": 10},
+        kernels=Budget(rtol=1, why="2e-7 relative to step 300; then one rounding sent 1 of 24 runs elsewhere: 0.49"),
+        stand_in=Budget(rtol=2e-5, why="normal draws approximated in float32: measured 1.8e-6"),
+    ),
+    TrainedTable(
         "activations",
         "activation_statistics, initialise, nn_init_normal_, nn_init_xavier_normal_, nn_init_kaiming_normal_",
         ("init", "layer"),

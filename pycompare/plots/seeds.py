@@ -2,58 +2,57 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import plotnine as p9
 
 from pycompare.checks import one_of
+from pycompare.divergence import is_finite
 from pycompare.plots.axes import caption, shades, short_labels, spans_decades, whole_breaks, words
-from pycompare.plots.comparison import all_diverged, metric_label, metrics
+from pycompare.plots.comparison import metric_label, metrics
 
 _BAND = (0.1, 0.9)
 _DASHES = ("solid", "dashed", "dashdot", "dotted")
+_MOST_BANDS = 4
+_MOST_LETTERS = 50  # side by side below an axis of 6 inches
+_STEEP = 10
+_SLANTED = p9.theme(axis_text_x=p9.element_text(rotation=20, ha="right"))
 
 
-def plot_over_seeds(
-    data: pd.DataFrame, *, metric: str = "valid_loss", log: bool | None = None, facet: str | None = None
-) -> p9.ggplot:
+def plot_over_seeds(data: pd.DataFrame, *, metric: str = "valid_loss", log: bool | None = None) -> p9.ggplot:
     """Of each config the mean of a metric over seeds, by epoch or step, in a band of their middle 80 %.
 
-    Runs count while their metric is finite; the caption tells how many ended without.
+    Runs count while they have not diverged; the caption tells how many end so. The bands of more than 4 configs, which
+    would hide one another, have a panel each. A single seed has no band.
 
     Arguments:
-        data: columns config, seed, epoch (or step), `metric`; NaN where a run has diverged.
+        data: columns config, seed, epoch (or step), valid_loss, `metric`; NaN where a run has diverged.
         metric: the column that is drawn.
-        log: a logarithmic axis; unless given, where the means span decades.
-        facet: a column whose values get a panel each.
+        log: a logarithmic axis; unless given, where the largest mean is ten times the median or more.
     """
     one_of("metric", metric, metrics(data), "Choose a column of `data`.")
-    when = "step" if "step" in data else "epoch"
-    drawn = data[np.isfinite(data[metric])]
+    drawn = data[_counts(data, metric)]
     if drawn.empty:
-        return all_diverged(data.rename(columns={when: "epoch"}), "")
-    keys = [*([facet] if facet else []), "config", when]
-    groups = drawn.groupby(keys, sort=False)[metric]
-    frame = pd.DataFrame(
-        {"mean": groups.mean(), "low": groups.quantile(_BAND[0]), "high": groups.quantile(_BAND[1])}
-    ).reset_index()
-    log = spans_decades(frame["mean"]) if log is None else log
+        return _all_diverged(data)
+    when, bands = "step" if "step" in data else "epoch", _count(data["seed"]) > 1
+    frame = _means(drawn, metric, ["config", when])
+    log = _is_steep(frame["mean"]) if log is None else log
     if log and not (frame["low"] > 0).all():
         frame = frame[frame["low"] > 0]
         if frame.empty:
             return words(f"A logarithmic axis has no place for {metric}: it is 0 or less.")
-    names = dict(zip(frame["config"].unique(), short_labels(list(frame["config"].unique())), strict=True))
+    names = _names(data)
     frame["config"] = pd.Categorical(frame["config"].map(names), categories=list(names.values()))
+    panels = [p9.facet_wrap("config"), p9.theme(legend_position="none")] if bands and len(names) > _MOST_BANDS else []
     return (
-        p9.ggplot(frame, p9.aes(when, "mean", color="config", fill="config", linetype="config"))
-        + p9.geom_ribbon(p9.aes(ymin="low", ymax="high"), alpha=0.2, color="none")
+        p9.ggplot(frame, p9.aes(when, "mean", color="config", linetype="config"))
+        + (p9.geom_ribbon(p9.aes(ymin="low", ymax="high", fill="config"), alpha=0.2, color="none") if bands else [])
         + p9.geom_line(size=0.8)
         + p9.scale_x_continuous(breaks=whole_breaks)
         + (p9.scale_y_log10() if log else [])
         + _keys(list(names.values()))
-        + ([p9.facet_wrap(facet, labeller="label_both")] if facet else [])
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
+        + panels
         + p9.labs(x=when.capitalize(), y=metric_label(metric, data), caption=caption(_notes(data, metric)))
     )
 
@@ -61,30 +60,64 @@ def plot_over_seeds(
 def plot_paired(data: pd.DataFrame, *, metric: str = "valid_loss", log: bool | None = None) -> p9.ggplot:
     """The last value of a metric of each run, those of one seed joined by a line, and the mean of each config.
 
-    Arguments as in `plot_over_seeds`.
+    Arguments as in `plot_over_seeds`, but for log, which is chosen where the values span decades.
     """
     one_of("metric", metric, metrics(data), "Choose a column of `data`.")
-    last = data.groupby(["config", "seed"], sort=False)[metric].agg(lambda run: run.iloc[-1]).reset_index()
-    ended = last[np.isfinite(last[metric])]
+    last = _last(data)
+    ended = last[_counts(last, metric)]
     if ended.empty:
-        return all_diverged(data.rename(columns={"step": "epoch"}), "")
+        return _all_diverged(data)
     log = spans_decades(ended[metric]) if log is None else log
-    configs = list(data["config"].unique())
-    names = dict(zip(configs, short_labels(configs), strict=True))
+    title, names = _split_names(_names(data))
     ended = ended.assign(config=pd.Categorical(ended["config"].map(names), categories=list(names.values())))
     means = ended.groupby("config", observed=True)[metric].mean().reset_index()
+    pairs = ended[ended.groupby("seed")["seed"].transform("size") > 1]
+    joined = (
+        ["A line joins the runs of one seed; diamonds are means."] if len(pairs) and _count(data["seed"]) > 1 else []
+    )
     return (
         p9.ggplot(ended, p9.aes("config", metric))
-        + p9.geom_line(p9.aes(group="seed"), color="#9a9a9a", size=0.4)
+        + ([p9.geom_line(p9.aes(group="seed"), pairs, color="#9a9a9a", size=0.4)] if len(pairs) else [])
         + p9.geom_point(color="#6a6a6a", size=1.2)
         + p9.geom_point(data=means, color="#d0632c", shape="D", size=3)
         + (p9.scale_y_log10() if log else [])
+        + p9.scale_x_discrete(drop=False)
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"))
-        + p9.theme(axis_text_x=p9.element_text(rotation=20, ha="right"))
-        + p9.labs(x="", y=f"{metric_label(metric, data)} at the end")
-        + p9.labs(caption=caption(["A line joins the runs of one seed; diamonds are means.", *_failures(last, metric)]))
+        + ([_SLANTED] if sum(map(len, names.values())) > _MOST_LETTERS else [])
+        + p9.labs(x=title, y=f"{metric_label(metric, data)} at the end")
+        + p9.labs(caption=caption([*joined, *_failures(data, metric)]))
     )
+
+
+def _means(drawn: pd.DataFrame, metric: str, keys: list[str]) -> pd.DataFrame:
+    groups = drawn.groupby(keys, sort=False)[metric]
+    low, high = (groups.quantile(share) for share in _BAND)
+    return pd.DataFrame({"mean": groups.mean(), "low": low, "high": high}).reset_index()
+
+
+def _counts(data: pd.DataFrame, metric: str) -> pd.Series[bool]:
+    """The rows whose run has not diverged: its loss tells, as an accuracy is finite even of outputs that are not."""
+    return is_finite(data[[metric, "valid_loss"]])
+
+
+def _is_steep(means: pd.Series[float]) -> bool:
+    """Whether half of the means would lie in the lowest tenth of an axis."""
+    return bool(means.min() > 0 and means.max() >= _STEEP * means.median())
+
+
+def _names(data: pd.DataFrame) -> dict[str, str]:
+    configs = list(data["config"].unique())
+    return dict(zip(configs, short_labels(configs), strict=True))
+
+
+def _split_names(names: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """What stands before "=" in all names, as the axis' title, and the rest of each."""
+    titles = {name.partition(" = ")[0] for name in names.values() if " = " in name}
+    if len(titles) != 1:
+        return "", names
+    (title,) = titles
+    return title, {config: name.removeprefix(f"{title} = ") for config, name in names.items()}
 
 
 def _keys(names: list[str]) -> list[object]:
@@ -98,14 +131,26 @@ def _keys(names: list[str]) -> list[object]:
 
 
 def _notes(data: pd.DataFrame, metric: str) -> list[str]:
-    count = data["seed"].nunique()
-    last = data.groupby(["config", "seed"], sort=False)[metric].agg(lambda run: run.iloc[-1]).reset_index()
-    return [f"Means over {count} seeds; bands hold the middle 80 % of them.", *_failures(last, metric)]
+    count = _count(data["seed"])
+    means = [f"Means over {count} seeds; bands hold the middle 80 % of them."] if count > 1 else []
+    return [*means, *_failures(data, metric)]
 
 
-def _failures(last: pd.DataFrame, metric: str) -> list[str]:
-    """How many runs end without a finite metric, by config; nothing where none does."""
-    failed = last[~np.isfinite(last[metric])].groupby("config", sort=False).size()
-    return (
-        ["Diverged: " + "; ".join(f"{config}, {count} runs" for config, count in failed.items())] if len(failed) else []
-    )
+def _count(seeds: pd.Series[int]) -> int:
+    return len(seeds.unique())
+
+
+def _last(data: pd.DataFrame) -> pd.DataFrame:
+    return data.groupby(["config", "seed"], sort=False).tail(1)
+
+
+def _failures(data: pd.DataFrame, metric: str) -> list[str]:
+    """How many runs have diverged at their end, by config; nothing where none has."""
+    last, names = _last(data), _names(data)
+    failed = last[~_counts(last, metric)].groupby("config", sort=False).size()
+    told = [f"{names[str(config)]}, {count} run{'s' if count > 1 else ''}" for config, count in failed.items()]
+    return ["Diverged: " + "; ".join(told)] if told else []
+
+
+def _all_diverged(data: pd.DataFrame) -> p9.ggplot:
+    return words("Every run diverged: " + "; ".join(_names(data).values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,6 @@ from pycompare.sweeps.seeds import seeds_summary
 
 if TYPE_CHECKING:
     from plotnine import ggplot
-
-# The fields beside data that save() writes, and what they are in JSON.
-_SAVED = {"parameter": str, "values": list, "arguments": dict, "made_with": dict, "input_size": float}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,9 +42,18 @@ class Comparison(Result):
     input_size: float = 1.0
     networks: dict[str, nn.Module] = field(default_factory=dict, repr=False)
     _name: ClassVar[str] = "comparison"
+    _when: ClassVar[str] = "epoch"  # the column of what a run's rows are in the order of
+    # The fields beside data that save() writes, and what they are in JSON.
+    _saved: ClassVar[dict[str, Any]] = {
+        "parameter": str,
+        "values": list,
+        "arguments": dict,
+        "made_with": dict,
+        "input_size": float,
+    }
 
     @classmethod
-    def load(cls, folder: str | PathLike[str]) -> Comparison:
+    def load(cls, folder: str | PathLike[str]) -> Self:
         """The comparison that `save` wrote into `folder`, bit for bit; functions among its arguments are their names.
 
         Raises:
@@ -55,13 +61,13 @@ class Comparison(Result):
             ValueError: it is another program's, or a newer pycompare's.
         """
         data, settings = read_saved(folder, cls._name)
-        known = all(isinstance(settings.get(name), kind) for name, kind in _SAVED.items())
-        if not known or not {"config", "epoch", "valid_loss", settings["parameter"]} <= {*data}:
+        known = all(isinstance(settings.get(name), kind) for name, kind in cls._saved.items())
+        if not known or not {"config", cls._when, "valid_loss", settings["parameter"]} <= {*data}:
             raise ValueError(
                 f"`folder` must hold what save() wrote; got {str(folder)!r}, whose comparison lacks columns or"
                 " settings. Save it again."
             )
-        parts = {name: settings[name] for name in _SAVED}
+        parts = {name: settings[name] for name in cls._saved}
         made_with = parts["made_with"] | {"versions": settings.get("versions", {})}
         return cls(data, **parts | {"values": tuple(parts["values"]), "made_with": made_with})
 
@@ -113,7 +119,7 @@ class Comparison(Result):
         return divergence_advice(self.parameter, self.values, lr, self.input_size)
 
     def _settings(self) -> dict[str, Any]:
-        told = {name: getattr(self, name) for name in _SAVED}
+        told = {name: getattr(self, name) for name in self._saved}
         made_with = dict(self.made_with)
         loaded = {"versions": made_with.pop("versions")} if "versions" in made_with else {}
         return told | {"made_with": made_with} | loaded

@@ -24,6 +24,7 @@ from pycompare.sweeps.runs import (
     Run,
     checked_n_jobs,
     made_with,
+    networks,
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
@@ -114,7 +115,6 @@ def compare_configs(
     _check_not_set(parameter, variation.fixed.get("schedule"))
     split = checked_split(data)
     first = Run(
-        label="",
         make_network=network_factory(network, split, options.loss),
         split=split,
         options=options,
@@ -125,30 +125,23 @@ def compare_configs(
     )
     sample = first.check_network()
     several = checked_seeds(seed, seeds)
-    choices = dict(zip(variation.labels(parameter), values, strict=True))
-    keys: list[dict[str, Any]] = [
-        {"config": label, parameter: value if parameter in numbers else value_label(value)}
-        | ({} if seeds is None else {"seed": one})
-        for label, value in choices.items()
-        for one in several
-    ]
-    runs = [
-        replace(first, label=_run_label(key), seed=key.get("seed", first.seed), options=_run_options(options, settings))
-        for key in keys
-        for settings in [variation.fixed | {parameter: choices[key["config"]]}]
-    ]
+    runs: list[Run] = []
+    for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
+        key = {"config": label, parameter: _cell(choice[parameter])}
+        run = replace(first, options=_run_options(options, variation.fixed | choice), key=key)
+        runs += [run] if seeds is None else run.under_seeds(key, several)
     _check_schedules(runs, sample)
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
-    frame, outcomes = train_all(runs, keys, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
-    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
     arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
-    told = values if parameter in numbers else tuple(map(value_label, values))
-    return Comparison(frame, parameter, told, arguments, made, size, networks)
+    told = tuple(map(_cell, values))
+    return Comparison(frame, parameter, told, arguments, made, size, networks(runs, outcomes))
 
 
-def _run_label(key: dict[str, Any]) -> str:
-    return f"{key['config']}, seed = {key['seed']}" if "seed" in key else str(key["config"])
+def _cell(value: Any) -> Any:
+    """A number as itself, a schedule as text."""
+    return value if isinstance(value, (int, float)) else value_label(value)
 
 
 def _run_options(options: Options, settings: dict[str, Any]) -> Options:
@@ -236,7 +229,7 @@ def network_factory(
 def class_count(split: Split) -> int:
     """How many classes there are, at least two, when the targets are their indices; one clear error where not."""
     targets = torch.cat([split.train.tensors[1], split.valid.tensors[1]])
-    wrong = targets[(targets < 0) | (targets != targets.floor()) | (targets >= max(2, len(targets)))]
+    wrong = targets[(targets < 0) | (targets != targets.double().floor()) | (targets >= max(2, len(targets)))]
     if len(wrong):
         raise ValueError(
             f"`data` must have classes 0, 1, ..., fewer than rows, as targets; got {wrong[0].item()!r}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -57,7 +58,7 @@ class BatchLosses:
     Attributes:
         losses: of each batch, shape (batches,), on the CPU.
         sizes: how many numbers each is the mean of.
-        right, known: for losses of classes, of how many rows of each batch the class is known, and of how many of these
+        known, right: for losses of classes, in how many rows of each batch the class is known, and in how many of these
             the largest output was at it.
     """
 
@@ -65,6 +66,11 @@ class BatchLosses:
     sizes: Sequence[int]
     right: Sequence[int] = ()
     known: Sequence[int] = ()
+
+    def accuracy(self, batches: slice = slice(None)) -> float:
+        """The share of right rows among those whose class is known, of some batches or all; NaN where none is."""
+        known = sum(self.known[batches])
+        return sum(self.right[batches]) / known if known else math.nan
 
 
 def batched(name: str, dataset: Dataset[Any], like: Tensor, batch_size: int) -> BatchedData:

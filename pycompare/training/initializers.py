@@ -44,7 +44,7 @@ def initialise(
         network: any module. Its parameters called weight, weight_ih_l0 and the like are drawn, those called bias,
             bias_ih_l0 and the like set.
         init: one of these names, or a callable that changes the weight (out, in, ...) it is given in place.
-        sigma: standard deviation, 0 or more, for "normal" and "trunc_normal" only; default 1.
+        sigma: standard deviation for "normal", 0 or more, and "trunc_normal", above 0, only; default 1.
         zero_bias: False leaves the biases as they are.
 
     Returns:
@@ -96,6 +96,8 @@ def initializer(init: str | Initializer, *, sigma: float | None = None) -> Initi
             f"`sigma` must be left out unless `init` is {' or '.join(TAKE_SIGMA)}; got {sigma!r} for {init!r}."
             " Other initialisers choose the spread themselves."
         )
+    if init == "trunc_normal" and sigma == 0:
+        raise ValueError("`sigma` must be greater than 0 for 'trunc_normal'; got 0. Use 'normal', which takes 0.")
     return partial(INITIALIZERS[init], std=sigma)
 
 

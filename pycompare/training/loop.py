@@ -221,12 +221,8 @@ def _row(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> dict[str, 
     if loss.rooted:
         row["valid_rmse"] = math.sqrt(np.average(validated.losses.double().numpy(), weights=validated.sizes))
     if loss.of_classes:
-        row |= {"train_accuracy": _accuracy(trained), "valid_accuracy": _accuracy(validated)}
+        row |= {"train_accuracy": trained.accuracy(), "valid_accuracy": validated.accuracy()}
     return row
-
-
-def _accuracy(told: BatchLosses) -> float:
-    return sum(told.right) / sum(told.known)
 
 
 def _mean_loss(told: BatchLosses, loss: Loss) -> float:

@@ -20,6 +20,7 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 # From the outputs of one batch: the loss (its sum, for a pointwise one), and the gradient of its mean.
 BatchLoss = Callable[[Tensor], tuple[Tensor, Tensor]]
 aten = torch.ops.aten
+_NO_CLASS = -1  # the names ignore none
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ class Loss:
 
     def check_varies(self, outputs: Tensor, targets: Tensor) -> None:
         """Refuse a callable that gives one number whatever the outputs: it would train nothing, and look trained."""
-        if isinstance(self.given, str):
+        if self.checked is not _scalar:  # PyTorch's own
             return
         with torch.no_grad():
-            others = (outputs, outputs + 1, 1 - 10 * outputs, 100 * outputs - 1)
+            ramp = torch.ones_like(outputs).cumsum(-1)  # not the same for all classes
+            others = (outputs, outputs + ramp, ramp - 10 * outputs, 100 * outputs - ramp)
             values = {float(self.function(other, targets)) for other in others}
         if len(values) == 1 and math.isfinite(value := values.pop()):
             raise ValueError(
@@ -76,7 +78,7 @@ class Loss:
         if targets.shape == outputs.shape and outputs.shape[-1] > 1:
             return outputs.argmax(-1) == targets.argmax(-1)
         classes = targets.reshape(-1)
-        known = classes >= 0  # PyTorch's ignore_index is below
+        known = classes != getattr(self.given, "ignore_index", _NO_CLASS)
         return (outputs.argmax(-1) == classes)[known]
 
     def cast(self, targets: Tensor, width: int, dtype: torch.dtype) -> Tensor:
@@ -184,7 +186,7 @@ def _are_probabilities(targets: Tensor, width: int) -> bool:
 
 
 def _known_classes(classes: Tensor, width: int) -> Tensor:
-    return (classes >= 0) & (classes < width) & (classes == classes.floor())
+    return (classes >= 0) & (classes < width) & (classes == classes.double().floor())
 
 
 def _mse_batch(y: Tensor) -> BatchLoss:

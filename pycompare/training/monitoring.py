@@ -55,9 +55,10 @@ class EachEpoch:
 @dataclass(frozen=True)
 class WholeSets:
     """The loss of both sets, each as one batch, in evaluation mode: before the first step, then after every `every`
-    passes over the training set. An epoch is that many passes."""
+    passes over the training set. An epoch is that many passes; `name` is what one pass is called."""
 
     every: int = 1
+    name: str = "epoch"
 
     def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
         """As `Monitoring.sets` says."""
@@ -72,7 +73,7 @@ class WholeSets:
             if epoch:
                 training.train(epoch)
             told = training.engine.validate()
-            row: Row = {"epoch": epoch * self.every}
+            row: Row = {self.name: epoch * self.every}
             for i, name in enumerate(("train", "valid")):
                 row |= _set(name, i, told, training.options.loss)
             yield row
@@ -228,5 +229,5 @@ def _norms(tensors: list[Tensor]) -> list[float]:
 
 def _set(name: str, i: int, told: BatchLosses, loss: Loss) -> dict[str, float]:
     value = told.losses[i].sqrt() if loss.rooted else told.losses[i]
-    accuracy = {f"{name}_accuracy": told.right[i] / told.known[i]} if loss.of_classes else {}
+    accuracy = {f"{name}_accuracy": told.accuracy(slice(i, i + 1))} if loss.of_classes else {}
     return {f"{name}_loss": value.item()} | accuracy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -55,7 +55,7 @@ class MLP(nn.Sequential):
         make_activation = _activation(activation)
         widths = [
             whole_number("in_features", in_features, at_least=1),
-            *(whole_number("hidden", width, at_least=1) for width in hidden),
+            *checked_widths(hidden),
             whole_number("out_features", out_features, at_least=1),
         ]
         layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -70,6 +70,13 @@ class MLP(nn.Sequential):
         if isinstance(index, slice):
             return nn.Sequential(OrderedDict(list(self.named_children())[index]))
         return super().__getitem__(index)
+
+
+def checked_widths(hidden: Sequence[int]) -> tuple[int, ...]:
+    """Widths of hidden layers, or one clear error."""
+    if not isinstance(hidden, Iterable):
+        raise TypeError(f"`hidden` must be a list of widths; got {hidden!r}. Pass e.g. (50, 50).")
+    return tuple(whole_number("hidden", width, at_least=1) for width in hidden)
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:

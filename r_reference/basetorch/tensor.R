@@ -74,6 +74,14 @@ without_gradient <- function(self, value) {
   new_tensor(value)
 }
 
+#' Where the largest number of each row of a matrix is first, counted from 1; NaN is the largest of all.
+argmax <- function(self, dim) {
+  if (!is.matrix(self[["value"]]) || !isTRUE(dim == 2)) {
+    stop("`argmax()` of basetorch must have a matrix and dim = 2; got dim = ", deparse1(dim), ".")
+  }
+  new_tensor(apply(self[["value"]], 1, function(row) if (anyNA(row)) which(is.na(row))[1] else which.max(row)))
+}
+
 #' The rows `i` of a matrix, written x[i, ], or elements of a vector.
 `[.torch_tensor` <- function(x, i, ...) {
   value <- x[["value"]]
@@ -93,6 +101,7 @@ tensor_methods <- list(
   detach = function(self) new_tensor(self[["value"]]),
   unsqueeze = function(self, dim) unsqueeze(self, dim),
   backward = function(self) backward(self),
+  argmax = function(self, dim) argmax(self, dim),
   zero_ = function(self) set_value(self, fill_like(self[["value"]], 0)),
   add_ = function(self, other) set_value(self, self[["value"]] + value_of(other)),
   sub_ = function(self, other) set_value(self, self[["value"]] - value_of(other)),

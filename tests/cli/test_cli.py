@@ -11,7 +11,18 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pycompare import Split, compare_configs, optimize_rosenbrock, spirals_data
+from pycompare import (
+    Snapshots,
+    Split,
+    activation_statistics,
+    classification_data,
+    compare_configs,
+    compare_dropout,
+    compare_inits,
+    decision_boundary,
+    optimize_rosenbrock,
+    spirals_data,
+)
 from pycompare.cli import app
 from pycompare.cli.course import compare
 from pycompare.cli.labs import descend
@@ -81,7 +92,10 @@ def test_rosenbrock(tmp_path: Path) -> None:
         (["compare", "--batch-size", "2.5,16"], "--batch-size must be a whole number"),
         (["compare", "--lr", "0.1,0.2", "--epochs", "0"], "--epochs must be at least 1"),
         (["compare", "--lr", "0.1,0.2", "--epochs", "ten"], "Invalid value for '--epochs'"),
-        (["compare", "--lr", "0.1,0.2", "--data", "friedman4"], "--data must be friedman3, spirals or a CSV file"),
+        (
+            ["compare", "--lr", "0.1,0.2", "--data", "friedman4"],
+            "--data must be cassini, .* or a CSV file; got 'friedman4'",
+        ),
         (
             ["compare", "--lr", "0.1,0.2", "--optimizer", "lion"],
             "--optimizer must be one of adamw.*; got 'lion'. Choose one of these.\\n$",
@@ -283,6 +297,59 @@ def test_landscape_refuses_in_one_line(options: str, message: str) -> None:
     assert f"Error: {message}" in result.output
 
 
+def test_lab_init(tmp_path: Path) -> None:
+    options = (
+        "--sigma 0.01,0.5 --init trunc_normal --scale 2 --data cassini --seed 5 --seeds 2 --steps 4 --every 2 --lr .2"
+    )
+    result = RUN.invoke(app, ["lab", "init", *options.split(), "--optimizer", "adam", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    how: dict[str, Any] = {"seed": 5, "seeds": 2, "steps": 4, "every": 2, "lr": 0.2, "optimizer": "adam"}
+    data = classification_data("cassini", 100)
+    expected = compare_inits(sigma=[0.01, 0.5], init="trunc_normal", scale=2, data=data, **how)
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "init_comparison.csv"), expected.data, check_exact=True)
+
+
+def test_lab_init_reads_classes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("a,b,kind\n" + "".join(f"{i},{i * i},{'ox' if i % 3 else 'cow'}\n" for i in range(40)))
+    result = RUN.invoke(app, ["lab", "init", "--init", "orthogonal,normal", "--steps", "2", "--data", str(file)])
+    assert result.exit_code == 0, result.output
+    assert "init = orthogonal" in result.output
+
+
+def test_lab_activations(tmp_path: Path) -> None:
+    options = "--init kaiming_normal --width 5,20 --depth 3 --activation tanh --seed 4"
+    result = RUN.invoke(app, ["lab", "activations", *options.split(), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    expected = activation_statistics(init="kaiming_normal", width=[5, 20], depth=3, activation="tanh", seed=4)
+    assert repr(expected) in result.output
+    saved = pd.read_csv(tmp_path / "activation_statistics.csv")
+    pd.testing.assert_frame_equal(saved, expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("init", "Exactly one of --sigma, --init, --scale must be a list; got none"),
+        ("init --sigma 1,-1", "--sigma must be at least 0; got -1"),
+        ("init --sigma a,1", "--sigma must be a number"),
+        ("init --init normal,he", "--init must be one of"),
+        ("init --sigma 1,2 --every 3", "--every must divide"),
+        ("init --sigma 1,2 --seeds 0", "--seeds must be at least 1"),
+        ("init --sigma 1,2 --data nowhere", "--data must be"),
+        ("init --sigma 1,2 --target y", "--target must be left out with circle"),
+        ("activations --depth 0", "--depth must be at least 1"),
+        ("activations --depth 1,2", "At most one argument may be a list"),
+        ("activations --activation square", "--activation must be one of"),
+    ],
+)
+def test_labs_on_starts_refuse_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output
+
+
 def test_lab_gradients(tmp_path: Path) -> None:
     options = (
         "--init xavier_uniform,normal --optimizer adam --sigma 2 --lr 0.1 --epochs 20 --every 5 --seed 9 --seeds 2"
@@ -294,6 +361,35 @@ def test_lab_gradients(tmp_path: Path) -> None:
     )
     assert repr(expected) in result.output
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "gradient_comparison.csv"), expected.data, check_exact=True)
+    assert film.read_bytes().startswith(b"GIF89a")
+
+
+def test_dropout(tmp_path: Path) -> None:
+    options = (
+        "--p 0.1,0.5 --input-p 0.3 --data circles --hidden 9,4 --sigma 0.2 --epochs 2 --batch-size 30 --lr 0.01"
+        " --weight-decay 0.02 --seed 5 --seeds 2 --n-jobs 1"
+    )
+    result = RUN.invoke(app, ["lab", "dropout", *options.split(), "--out", str(tmp_path)])
+    settings: dict[str, Any] = {"hidden": (9, 4), "sigma": 0.2, "epochs": 2, "batch_size": 30, "lr": 0.01}
+    settings |= {"weight_decay": 0.02, "seed": 5, "seeds": 2}
+    expected = compare_dropout([0.1, 0.5], 0.3, data=classification_data("circles", 300), **settings)
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "dropout_comparison.csv"), expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize("rates", ["0.1", "0.1,0.01"])
+def test_boundary(rates: str, tmp_path: Path) -> None:
+    film = tmp_path / "a.gif"
+    options = f"--data spirals --lr {rates} --epochs 2 --batch-size 64 --optimizer adam --seed 9 --grid 5 --film {film}"
+    result = RUN.invoke(app, ["lab", "boundary", *options.split(), "--out", str(tmp_path)])
+    kept, lr = Snapshots(), [float(rate) for rate in rates.split(",")]
+    settings: dict[str, Any] = {"batch_size": 64, "optimizer": "adam", "seed": 9, "data": spirals_data()}
+    compare_configs(2, lr=lr, loss="cross_entropy", on_epoch=kept.on_epoch, **settings)
+    expected = decision_boundary(kept, spirals_data(), loss="cross_entropy", grid=5).data
+    written = pd.read_csv(tmp_path / "boundary.csv")
+    pd.testing.assert_frame_equal(written, expected[written.columns], check_exact=True, check_dtype=False)
+    assert ("config" in written) == (len(lr) > 1)
+    assert f"{film}\n" in result.output
     assert film.read_bytes().startswith(b"GIF89a")
 
 
@@ -309,5 +405,26 @@ def test_lab_gradients(tmp_path: Path) -> None:
 )
 def test_lab_gradients_refuses_in_one_line(options: str, message: str) -> None:
     result = RUN.invoke(app, ["lab", "gradients", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("dropout --p 0.5", "Exactly one of --p, --input-p must be a list; got none"),
+        ("dropout --p 0,1.5", "--p must be less than 1; got 1.5"),
+        ("dropout --hidden 8,x", "--hidden must be a number, or several"),
+        ("dropout --hidden 8,0", "--hidden must be at least 1; got 0"),
+        ("dropout --data friedman3", "--data must have classes 0, 1, ..., fewer than rows"),
+        ("boundary --data cuboids", "--data must have two inputs a row"),
+        ("boundary --data friedman3", "--data must have two inputs a row"),
+        ("boundary --lr x", "--lr must be a number"),
+        ("boundary --film a.avi", "--film must end in .gif or .mp4"),
+        ("boundary --grid 1 --epochs 1", "--grid must be at least 2"),
+    ],
+)
+def test_dropout_and_boundary_refuse_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", *options.split()])
     assert result.exit_code == 2
     assert f"Error: {message}" in result.output

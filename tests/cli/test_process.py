@@ -133,6 +133,8 @@ def test_it_ends_as_any_python_process(code: str, tmp_path: Path) -> None:
         "compare --lr 1,.1 --epochs 1 --n-jobs 2",
         "lab landscape descend --optimizer adagrad,sgd,adam --epochs 2",
         "lab landscape paths --lr .1,.2 --epochs 1 --points 3",
+        "lab init --init orthogonal,normal --steps 2",
+        "lab activations --init orthogonal --depth 2 --width 3,4",
         "parity --lane recorded",
     ],
 )

@@ -1,253 +1,279 @@
+"""compare_dropout: the bits of R's recording and of a plain loop, what it tells and keeps, and what it refuses."""
+
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
-from pycompare import mc_dropout, torch_manual_seed
-from pycompare.labs.dropout import ensembles_of
+from pycompare import (
+    AdamW,
+    DropoutComparison,
+    Split,
+    classification_data,
+    compare_dropout,
+    mc_dropout,
+    torch_manual_seed,
+    torch_threads,
+)
+from pycompare.parity.suite import DROPPED_KERNELS
+from pycompare.training.engines.compiled import machine_code
+from tests.conftest import KERNELS, recorded
 
-# A standard deviation of 64 means is itself off by 9 % (1 / sqrt(2 * 63)), the mean of 60 of them by less: measured
-# 0.03 at most in 18 draws.
-SPREAD = 0.1
-X = torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
-CLASSES = torch.arange(20) % 3
-
-
-class _Own(nn.Dropout):
-    """A dropout of a user's own."""
-
-
-class _Outer(nn.Module):
-    """A sequence as a row of 8 numbers, or of 4 pairs, seen by the first layer."""
-
-    def __init__(self, inner: nn.Module, shape: tuple[int, ...], width: int) -> None:
-        super().__init__()
-        self.inner, self.shape, self.head = inner, shape, nn.Linear(width, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        inner = self.inner(x.reshape(-1, *self.shape))
-        return self.head((inner[0] if isinstance(inner, tuple) else inner).flatten(1))
+METRICS = ["train_loss", "valid_loss", "train_error", "valid_error"]
+WAVES = classification_data("waveform", 120, n_valid=90)
+CIRCLES = classification_data("circles", 50, n_valid=31, cl=4)
+SMALL: dict[str, Any] = {"data": WAVES, "hidden": (12, 7), "epochs": 3, "progress": False}
 
 
-class _Attention(nn.MultiheadAttention):
-    def forward(self, x: Tensor) -> Any:
-        return super().forward(x, x, x)
+@pytest.fixture
+def _own_machine_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compiled for one test, and forgotten after it."""
+    monkeypatch.setenv("PYCOMPARE_CACHE", str(tmp_path))
+    yield
+    machine_code._loaded.clear()
 
 
-def _mlp(dropout: nn.Module | None = None) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), dropout or nn.Dropout(0.5), nn.Linear(16, 3))
+def _compared(p: Any = (0.0, 0.5), input_p: Any = 0.2, **arguments: Any) -> DropoutComparison:
+    return compare_dropout(p, input_p, **(SMALL | arguments))
 
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "Dropout": _mlp,
-    "a subclass": lambda: _mlp(_Own(0.5)),
-    "in place": lambda: _mlp(nn.Dropout(0.5, inplace=True)),
-    "nested": lambda: nn.Sequential(nn.Sequential(nn.Sequential(nn.Dropout(0.3))), nn.Linear(8, 3)),
-    "AlphaDropout": lambda: _mlp(nn.AlphaDropout(0.5)),
-    "FeatureAlphaDropout": lambda: _Outer(nn.FeatureAlphaDropout(0.5), (4, 2), 8),
-    "Dropout1d": lambda: _Outer(nn.Dropout1d(0.5), (4, 2), 8),
-    "Dropout2d": lambda: _Outer(nn.Dropout2d(0.5), (4, 2, 1), 8),
-    "LSTM": lambda: _Outer(nn.LSTM(2, 5, num_layers=2, dropout=0.5, batch_first=True), (4, 2), 20),
-    "attention": lambda: _Outer(_Attention(2, 1, dropout=0.5, batch_first=True), (4, 2), 8),
-    "transformer": lambda: _Outer(nn.TransformerEncoderLayer(2, 1, 8, dropout=0.5, batch_first=True), (4, 2), 8),
-}
+def _plain_loop(
+    p: float,
+    input_p: float,
+    *,
+    data: Split = WAVES,
+    hidden: tuple[int, ...] = (12, 7),
+    sigma: float = 0.1,
+    epochs: int = 3,
+    batch_size: int = 50,
+    lr: float = 3e-4,
+    weight_decay: float = 0.01,
+    seed: int = 123,
+) -> list[list[float]]:
+    """What a user would write, with R torch's AdamW: `METRICS` before the first step and after each epoch."""
+    (x, k), (xv, kv) = data.train.tensors, data.valid.tensors
+    with torch_threads(1), torch_manual_seed(seed):
+        network = _plain_network([x.shape[1], *hidden, int(max(k.max(), kv.max())) + 1], p, input_p)
+        for layer in network:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, 0, sigma)
+                nn.init.zeros_(layer.bias)
+        optimizer = AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
+        rows = [_evaluated(network, x, k, xv, kv)]
+        for _ in range(epochs):
+            network.train()
+            for inputs, classes in zip(x.split(batch_size), k.split(batch_size), strict=True):
+                optimizer.zero_grad()
+                F.cross_entropy(network(inputs), classes).backward()
+                optimizer.step()
+            rows.append(_evaluated(network, x, k, xv, kv))
+    return rows
 
 
-def _made(make: str | Callable[[], nn.Module] = "Dropout") -> nn.Module:
-    with torch_manual_seed(5):
-        return NETWORKS[make]() if isinstance(make, str) else make()
+def _plain_network(widths: list[int], p: float, input_p: float) -> nn.Sequential:
+    modules: list[nn.Module] = [nn.Dropout(input_p)] if p else []
+    for i in range(1, len(widths) - 1):
+        modules += [nn.Linear(widths[i - 1], widths[i]), nn.ReLU()] + ([nn.Dropout(p)] if p else [])
+    return nn.Sequential(*modules, nn.Linear(*widths[-2:]))
 
 
-def _passes(network: nn.Module, count: int, seed: int = 123) -> list[Tensor]:
-    """Single passes in training mode, which the network of no batch norm may have."""
-    with torch_manual_seed(seed), torch.no_grad():
-        return [network.train()(X) for _ in range(count)]
+@torch.no_grad()
+def _evaluated(network: nn.Module, x: Tensor, k: Tensor, xv: Tensor, kv: Tensor) -> list[float]:
+    network.eval()
+    train, valid = network(x), network(xv)
+    losses = F.cross_entropy(train, k).item(), F.cross_entropy(valid, kv).item()
+    errors = (100 * np.mean((s.argmax(1) != classes).numpy()) for s, classes in ((train, k), (valid, kv)))
+    return [*losses, *map(float, errors)]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_all_kinds_of_dropout_are_active_and_nothing_else(name: str) -> None:
-    network = _made(name)
-    for i, module in enumerate(network.modules()):
-        module.training = i % 2 == 0
-    modes = [module.training for module in network.modules()]
-    state = {key: value.clone() for key, value in network.state_dict().items()}
-    result = mc_dropout(network, X, passes=[1, 2])
-    assert not torch.equal(result.logits[1], result.logits[0])
-    assert not torch.equal(result.logits[1], result.logits[2])
-    assert [module.training for module in network.modules()] == modes
-    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
-    assert all(parameter.grad is None for parameter in network.parameters())
-    with torch.no_grad():
-        assert torch.equal(result.logits[0], network.eval()(X))
+def _assert_recorded(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    allowed = 0 if KERNELS == "recorded" else DROPPED_KERNELS.atol
+    np.testing.assert_allclose(ours.loc[ours["epoch"] > 0, METRICS], theirs[METRICS], rtol=0, atol=allowed)
 
 
-def test_batch_norm_is_in_evaluation_mode() -> None:
-    result = mc_dropout(_made(lambda: _mlp(nn.Dropout(0))), X, passes=[1, 7])
-    assert torch.equal(result.logits[1], result.logits[0])
+@pytest.mark.parametrize("engine", ["auto", "autograd"])
+def test_the_recorded_runs(engine: str) -> None:
+    waves = classification_data("waveform", 400, n_valid=200)
+    ours = compare_dropout([0.5, 0], data=waves, hidden=(100, 100), epochs=10, engine=engine, progress=False)
+    _assert_recorded(ours.data, recorded("dropout_runs.csv"))
 
 
-def test_means_are_those_of_passes_added_up_one_by_one() -> None:
-    network = _made("nested")
-    result = mc_dropout(network, X, CLASSES, passes=[1, 3, 7], ensembles=2, seed=9)
-    passes = _passes(network, 7, seed=9)
-    for size in (1, 3, 7):
-        total = torch.zeros(20, 3)
-        for outputs in passes[:size]:
-            total = total + outputs
-        assert torch.equal(result.logits[size], total / size)
-    errors = [100 * (sum(passes[i : i + 3]).argmax(1) != CLASSES).double().mean().item() for i in (0, 3)]
-    row = result.data.set_index("passes").loc[3]
-    assert row["ensembles"] == 2
-    assert row["error"] == pytest.approx(np.mean(errors), rel=1e-15)
-    assert row["standard_error"] == pytest.approx(abs(errors[0] - errors[1]) / 2, rel=1e-14)
+@pytest.mark.usefixtures("_own_machine_code")
+@pytest.mark.parametrize("engine", ["fused", "compiled"])
+def test_the_recorded_run_without_dropout_on_the_other_engines(engine: str) -> None:
+    waves = classification_data("waveform", 400, n_valid=200)
+    ours = compare_dropout([0], data=waves, hidden=(100, 100), epochs=10, engine=engine, progress=False)
+    assert ours.made_with["engine"] == engine
+    _assert_recorded(ours.data, recorded("dropout_runs.csv").query("not dropout"))
 
 
-@pytest.mark.parametrize("first", [nn.Dropout, nn.ReLU])
-def test_a_first_layer_may_work_in_place(first: type[nn.Module]) -> None:
-    several, again = (
-        _made(lambda inplace=inplace: nn.Sequential(first(inplace=inplace), nn.Dropout(), nn.Linear(8, 3)))
-        for inplace in (True, False)
-    )
-    given = X.clone()
-    ours, theirs = (mc_dropout(network, given, passes=5).logits for network in (several, again))
-    assert torch.equal(ours[5], theirs[5])
-    assert torch.equal(given, X)
+@pytest.mark.parametrize("engine", ["auto", "autograd"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"seed": 7},
+        {"hidden": (33,)},
+        {"hidden": (5, 19, 8)},
+        {"hidden": ()},
+        {"batch_size": 7},
+        {"batch_size": 500},
+        {"lr": 0.01, "weight_decay": 0.3},
+        {"lr": 0, "sigma": 3},
+        {"data": CIRCLES, "sigma": 0.5, "lr": 0.01, "epochs": 5},
+    ],
+    ids=str,
+)
+def test_runs_are_those_of_a_plain_loop(arguments: dict[str, Any], engine: str) -> None:
+    ours = _compared([0, 0.3, 0.9], 0.1, engine=engine, **arguments).data
+    theirs = [row for p in (0, 0.3, 0.9) for row in _plain_loop(p, 0.1, **arguments)]
+    assert ours[METRICS].to_numpy().tolist() == theirs
 
 
-def test_plain_evaluation_comes_first_and_sizes_ascend() -> None:
-    data = mc_dropout(_made(), X, CLASSES, passes=[100, 1, 10], ensembles=20).data
-    assert data["passes"].tolist() == [0, 1, 10, 100]
-    assert data["ensembles"].tolist() == [1, 20, 10, 1]
-    assert data["standard_error"].isna().tolist() == [True, False, False, True]
-    assert data["error"].between(0, 100).all()
+def test_a_list_of_input_p() -> None:
+    ours = _compared(0.4, [0, 0.2, 0.8]).data
+    assert ours["config"].unique().tolist() == ["input_p = 0", "input_p = 0.2", "input_p = 0.8"]
+    assert ours["input_p"].unique().tolist() == [0, 0.2, 0.8]
+    assert ours[METRICS].to_numpy().tolist() == [row for p in (0, 0.2, 0.8) for row in _plain_loop(0.4, p)]
 
 
-def test_entropy_is_that_of_the_mean_probabilities() -> None:
-    network = _made("nested")
-    result = mc_dropout(network, X, passes=4)
-    mean = sum(outputs.softmax(1) for outputs in _passes(network, 4)).double().numpy() / 4
-    np.testing.assert_allclose(result.probabilities[4], mean, rtol=1e-6)  # sums in float32
-    expected = -(mean * np.log(mean)).sum(axis=1).mean()
-    assert result.data["entropy"].iloc[-1] == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize(
+    ("seed", "seeds", "expected"), [(4, None, [4]), (4, 3, [4, 5, 6]), (123, [9, 2], [9, 2])], ids=str
+)
+def test_seeds_repeat_every_run(seed: int, seeds: Any, expected: list[int]) -> None:
+    ours = _compared(seed=seed, seeds=seeds)
+    assert ours.data["seed"].tolist() == [one for _ in range(2) for one in expected for _ in range(4)]
+    assert list(ours.networks) == [f"p = {p}, seed = {one}" for p in (0, 0.5) for one in expected]
+    theirs = [row for p in (0, 0.5) for one in expected for row in _plain_loop(p, 0.2, seed=one)]
+    assert ours.data[METRICS].to_numpy().tolist() == theirs
 
 
-def test_without_targets_there_is_no_error_but_all_else() -> None:
-    with_targets, without = (mc_dropout(_made(), X, y, passes=[2, 4]) for y in (CLASSES, None))
-    assert without.data[["error", "standard_error"]].isna().all(axis=None)
-    assert without.data["entropy"].tolist() == with_targets.data["entropy"].tolist()
+def test_two_jobs_give_the_same_bits() -> None:
+    alone, together = (_compared(seeds=2, n_jobs=n) for n in (1, 2))
+    pd.testing.assert_frame_equal(alone.data, together.data, check_exact=True)
 
 
-@pytest.mark.parametrize("y", [CLASSES.tolist(), CLASSES[:, None].double(), pd.Series(CLASSES.numpy())], ids=type)
-def test_targets_of_any_kind(y: Any) -> None:
-    ours, theirs = (mc_dropout(_made(), X, given, passes=3).data for given in (y, CLASSES))
+def test_the_frame() -> None:
+    data = _compared().data
+    assert data.columns.tolist() == ["config", "p", "seed", "epoch", *METRICS]
+    assert data["epoch"].tolist() == [0, 1, 2, 3] * 2
+    (without, start) = (data[data["config"] == config].iloc[0] for config in ("p = 0", "p = 0.5"))
+    assert without[METRICS].equals(start[METRICS])
+
+
+def test_the_summary_is_of_the_end() -> None:
+    comparison = _compared(seeds=3)
+    ends = comparison.data.query("epoch == 3").groupby("config")[METRICS].mean()
+    summary = comparison.summary().set_index("config")
+    assert summary[METRICS].equals(ends)
+    assert summary[["seeds", "failed"]].to_numpy().tolist() == [[3, 0], [3, 0]]
+
+
+def test_runs_that_diverge_are_missing_and_counted() -> None:
+    comparison = _compared(lr=1e38)
+    assert comparison.data.query("epoch == 3")["valid_loss"].isna().all()
+    assert comparison.summary()["failed"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_plot_has_the_means_over_seeds(metric: str, draw: Any) -> None:
+    comparison = _compared(seeds=2)
+    assert {"p = 0", "p = 0.5"} <= {*draw(comparison.plot(metric)).words}
+    means = comparison.data.groupby(["config", "epoch"])[metric].mean()
+    assert comparison.plot(metric).data["mean"].tolist() == means.tolist()
+
+
+def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
+    comparison = _compared()
+    comparison.save(tmp_path, formats=())
+    again = DropoutComparison.load(tmp_path)
+    assert isinstance(again, DropoutComparison)
+    pd.testing.assert_frame_equal(again.data, comparison.data, check_exact=True)
+    assert repr(again) == repr(comparison)
+    told = json.loads((tmp_path / "settings.json").read_text())["dropout_comparison"]["arguments"]
+    assert told == comparison.arguments
+    assert told["hidden"] == [12, 7]
+
+
+def test_networks_are_kept_in_evaluation_mode_and_serve_mc_dropout() -> None:
+    comparison = _compared()
+    network = comparison.networks["p = 0.5, seed = 123"]
+    assert not any(module.training for module in network.modules())
+    rows, classes = WAVES.valid.tensors
+    plain = mc_dropout(network, rows, classes, passes=[2]).data.iloc[0]
+    assert plain["error"] == comparison.data["valid_error"].iloc[-1]
+
+
+def test_the_digits_are_the_default() -> None:
+    made = compare_dropout(hidden=(3,), epochs=1, progress=False).made_with
+    assert made["data"].startswith("Split(1000 train + 797 valid rows")
+
+
+def _with_targets(targets: Tensor) -> Split:
+    part = TensorDataset(WAVES.train.tensors[0], targets)
+    return Split(part, part)
+
+
+K = WAVES.train.tensors[1]
+
+
+@pytest.mark.parametrize("targets", [K.int(), K.double(), K[:, None], K > 0], ids=["int", "double", "column", "bool"])
+def test_classes_of_any_kind(targets: Tensor) -> None:
+    ours, theirs = (_compared(data=_with_targets(given)).data for given in (targets, targets.reshape(-1).long()))
     assert ours.equals(theirs)
-
-
-def test_a_single_logit_is_of_class_1() -> None:
-    network = _made(lambda: nn.Sequential(nn.Dropout(0.2), nn.Linear(8, 1)))
-    y = torch.arange(20) % 2
-    result = mc_dropout(network, X, y, passes=5)
-    wrong = (result.logits[5][:, 0] > 0).long() != y
-    assert result.data["error"].iloc[-1] == 100 * wrong.double().mean().item()
-    assert result.probabilities[5].shape == (20, 2)
-
-
-def test_tokens_stay_whole_numbers() -> None:
-    network = _made(lambda: nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Dropout(0.5), nn.Linear(6, 2)))
-    assert mc_dropout(network, torch.tensor([[0, 4], [1, 2]]), passes=2).logits[2].shape == (2, 2)
-
-
-def test_a_double_network_gets_doubles() -> None:
-    assert mc_dropout(_made("nested").double(), X.numpy(), passes=2).logits[2].dtype == torch.float64
-
-
-@pytest.mark.parametrize("size", [4, 16, 64])
-def test_mean_logits_converge_as_one_over_the_root_of_passes(size: int) -> None:
-    network = _made("nested")
-    with torch_manual_seed(1), torch.no_grad():
-        _, single, several, _ = ensembles_of(network, X, [1, size, 64 * size], 64)
-    spreads = [torch.stack(one.logits).std(0).mean().item() for one in (single, several)]
-    assert len(several.logits) == 64
-    assert abs(spreads[1] / spreads[0] * math.sqrt(size) - 1) < SPREAD
-
-
-def test_the_seed_decides_and_nothing_else() -> None:
-    first, again, other = (mc_dropout(_made(), X, passes=2, seed=seed).logits[2] for seed in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
-def test_modes_come_back_after_an_error() -> None:
-    class Failing(nn.Dropout):
-        def forward(self, x: Tensor) -> Tensor:
-            if self.training:
-                raise KeyError("on purpose")
-            return x
-
-    network = _made(lambda: _mlp(Failing())).train()
-    with pytest.raises(KeyError, match="on purpose"):
-        mc_dropout(network, X, passes=1)
-    assert all(module.training for module in network.modules())
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"network": nn.Linear(8, 3)}, ValueError, r"`network` must have dropout, .*; got Linear\(in_features=8"),
-        ({"network": nn.LSTM(8, 3)}, ValueError, "`network` must have dropout"),
-        ({"network": nn.Dropout()}, ValueError, "`network` must have parameters"),
-        ({"network": "net"}, TypeError, "`network` must be a torch.nn.Module; got 'net'"),
-        ({"X": X[:, :3]}, ValueError, r"`network` must take batches as the data's, of shape \(20, 3\)"),
-        ({"X": X[0]}, ValueError, r"`X` must have a row for each observation; got shape \(8,\)"),
-        ({"X": X[:0]}, ValueError, r"`X` must have a row for each observation; got shape \(0, 8\)"),
-        ({"X": X / 0}, ValueError, "`X` must be finite"),
-        ({"X": [["a"]]}, TypeError, "`X` must hold numbers only"),
-        ({"y": CLASSES[:5]}, ValueError, r"`y` must be a class for each of 20 rows; got shape \(5,\)"),
-        ({"y": CLASSES + 1}, ValueError, "`y` must be classes from 0 to 2, .*; got 3. Number the classes from 0."),
-        ({"y": CLASSES / 2}, ValueError, "`y` must be classes from 0 to 2, .*; got 0.5"),
-        ({"passes": []}, ValueError, "`passes` must be a one-dimensional list with at least one value"),
-        ({"passes": [10, 0]}, ValueError, "`passes` must be at least 1; got 0"),
-        ({"passes": 2.5}, ValueError, "`passes` must be a whole number; got 2.5"),
-        ({"passes": [3, 3]}, ValueError, "`passes` must hold distinct values"),
-        ({"ensembles": 0}, ValueError, "`ensembles` must be at least 1; got 0"),
-        ({"seed": 0.5}, ValueError, "`seed` must be a whole number"),
-        ({"threads": 0}, ValueError, "`threads` must be at least 1"),
+        ({"p": 0.5}, ValueError, "Exactly one of `p`, `input_p` must be a list; got none"),
+        ({"input_p": [0, 0.1]}, ValueError, "Exactly one of .* got `p` and `input_p`"),
+        ({"p": 0, "input_p": [0, 0.1]}, ValueError, "`p` must be above 0 where `input_p` is a list"),
+        ({"p": []}, ValueError, "`p` must be a one-dimensional list with at least one value"),
+        ({"p": [0, 1]}, ValueError, "`p` must be less than 1; got 1"),
+        ({"p": [0, -0.1]}, ValueError, "`p` must be at least 0; got -0.1"),
+        ({"p": [0, float("nan")]}, ValueError, "`p` must be finite; got nan"),
+        ({"p": [0, "a"]}, TypeError, "`p` must be a number; got 'a'"),
+        ({"p": [0.5, 0.5]}, ValueError, "`p` must hold distinct values"),
+        ({"p": 0.5, "input_p": [0, 1.5]}, ValueError, "`input_p` must be less than 1; got 1.5"),
+        ({"hidden": 5}, TypeError, "`hidden` must be a list of widths; got 5"),
+        ({"hidden": (5, 0)}, ValueError, "`hidden` must be at least 1; got 0"),
+        ({"hidden": (2.5,)}, ValueError, "`hidden` must be a whole number; got 2.5"),
+        ({"hidden": "ab"}, TypeError, "`hidden` must be a whole number; got 'a'"),
+        ({"sigma": -1}, ValueError, "`sigma` must be at least 0; got -1"),
+        ({"epochs": 0}, ValueError, "`epochs` must be at least 1; got 0"),
+        ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1; got 0"),
+        ({"lr": -1}, ValueError, "`lr` must be at least 0; got -1"),
+        ({"weight_decay": -1}, ValueError, "`weight_decay` must be at least 0; got -1"),
+        ({"seeds": 0}, ValueError, "`seeds` must be at least 1; got 0"),
+        ({"n_jobs": 0}, ValueError, "`n_jobs` must be 1 or more"),
+        ({"engine": "fused"}, ValueError, "`engine` must be 'auto' or 'autograd' here; got 'fused', .* Dropout"),
+        ({"progress": 3}, TypeError, "`progress` must be True or False; got 3"),
+        ({"data": K}, TypeError, "`data` must be a Split; got Tensor"),
+        ({"data": _with_targets(K - 1)}, ValueError, "`data` must have classes 0, 1, .*; got -1"),
+        ({"data": _with_targets(K + 500)}, ValueError, "`data` must have classes 0, 1, .*; got 50"),
+        ({"data": _with_targets(K / 2)}, ValueError, "`data` must have classes 0, 1, .*; got 0.5"),
+        (
+            {"data": Split(*[TensorDataset(torch.zeros(9, 2, 2), torch.arange(9))] * 2)},
+            ValueError,
+            r"`data` must have inputs of shape \(rows, columns\); got \(9, 2, 2\). Flatten each row.",
+        ),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    given = {"network": _made("nested"), "X": X, "y": CLASSES} | arguments
+def test_bad_arguments(
+    arguments: dict[str, Any], error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if arguments.get("engine") is None:
+        monkeypatch.setattr("pycompare.labs.dropout.train_all", lambda *_, **__: pytest.fail("trained first"))
     with pytest.raises(error, match=message):
-        mc_dropout(**given)
-
-
-def test_outputs_that_are_no_logits() -> None:
-    network = _made(lambda: nn.Sequential(nn.Dropout(), nn.Linear(8, 6), nn.Unflatten(1, (2, 3))))
-    with pytest.raises(ValueError, match=r"`network` must return logits .*; got \(20, 2, 3\)"):
-        mc_dropout(network, X, passes=1)
-
-
-def test_the_plot_has_a_band_where_there_are_several_ensembles(draw: Any) -> None:
-    result = mc_dropout(_made(), X, CLASSES, passes=[1, 10, 100])
-    assert {"1", "10", "100", "dropout active", "plain evaluation"} <= {*draw(result.plot()).words}
-    (band,) = (layer for layer in result.plot().layers if type(layer.geom).__name__ == "geom_ribbon")
-    band = band._data
-    assert band["passes"].tolist() == [1, 10]
-    row = result.data.iloc[1]
-    assert band["high"].iloc[0] - band["low"].iloc[0] == pytest.approx(2 * row["standard_error"])
-
-
-@pytest.mark.parametrize(("y", "words"), [(None, "Without targets"), (CLASSES, "dropout active")])
-def test_a_plot_of_one_size_or_without_targets(y: Any, words: str, draw: Any) -> None:
-    assert any(words in word for word in draw(mc_dropout(_made(), X, y, passes=3).plot()).words)
-
-
-def test_a_result_is_printed() -> None:
-    result = mc_dropout(_made(), X, CLASSES, passes=[1, 4])
-    assert repr(result).startswith("Monte Carlo dropout of 20 rows, 4 passes\n\n passes  ensembles")
+        _compared(**arguments)

@@ -22,7 +22,7 @@ from pycompare.parity.tables.recorded import recording
 CHEAP = tuple(table for table in suite.TABLES if table.name in ("spirals_data", "one_cycle"))
 ALL = (*suite.TABLES, *suite.LIVE_ONLY)
 # What the exercises are made of.
-PARTS = {"draw_spirals", "relu_layers", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
+PARTS = {"circle_sets", "draw_spirals", "relu_layers", "split_data", "with_r_seed", "plot_configs", "plot_rosenbrock"}
 COUNTS = "identical in every bit, 0 within their budgets"
 COLUMNS = ["function", "runs", "numbers", "lane", "verdict"]
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,15 +40,7 @@ DATA = TensorDataset(X, X.sum(dim=1, keepdim=True))
 SMALL = Split.from_arrays(X, X.sum(dim=1))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Machine code is compiled once for this file, kept in a folder of its own, and forgotten after it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYCOMPARE_CACHE", str(tmp_path_factory.mktemp("machine_code")))
-        for dtype in (torch.float32, torch.float64):
-            machine_code.kernel(dtype)
-        yield
-    machine_code._loaded.clear()
+pytestmark = pytest.mark.usefixtures("compiled_code")
 
 
 def _chain(*modules: nn.Module) -> nn.Module:

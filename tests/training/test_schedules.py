@@ -129,7 +129,7 @@ def test_the_cosine_variant_has_the_bits_of_pytorch(steps: int, share: float) ->
             lambda opt: lr_scheduler.CyclicLR(opt, 0.1, 0.5, 4, base_momentum=0.8, max_momentum=0.9),
         ),
     ],
-    ids=repr,
+    ids=["step", "exponential", "cyclical"],
 )
 def test_pytorch_s_own_schedulers_agree(schedule: Schedule, theirs: Callable[[Any], Any]) -> None:
     opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5, momentum=0.9)

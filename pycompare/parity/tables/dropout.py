@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pycompare.data.classification import classification_data
 from pycompare.data.split import Split
-from pycompare.labs.dropout import ensembles_of
-from pycompare.labs.dropout_training import compare_dropout
+from pycompare.labs.dropout import compare_dropout
+from pycompare.labs.ensembles import ensembles_of
 from pycompare.parity.tables.draws import doubles
 from pycompare.parity.tables.recorded import SEED
 from pycompare.seeding import torch_manual_seed

@@ -1,4 +1,4 @@
-"""How networks start: activations by layer, and gradients of the first steps, by initialiser."""
+"""How networks start: their curves, activations by layer, and gradients of the first steps, by initialiser."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import nn
 from pycompare.data.mlbench import circle
 from pycompare.labs.activations import activation_statistics
 from pycompare.labs.gradients import GradientRecorder
+from pycompare.labs.initialization import compare_inits
 from pycompare.parity.tables.recorded import SEED
 from pycompare.seeding import torch_manual_seed
 from pycompare.threads import torch_threads
@@ -20,6 +21,8 @@ from pycompare.training.initializers import initialise
 from pycompare.training.network import MLP
 from pycompare.training.optim import SGD, Adam, RMSprop
 
+SIGMAS = [0.01, 0.5, 3, 10]
+RUN_INITS = ["xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"]
 ACTIVATION_INITS = {"normal": "normal_1", "xavier_normal": "xavier_normal", "kaiming_normal": "kaiming_normal"}
 GRADIENT_INITS: dict[str, dict[str, Any]] = {
     "xavier_uniform": {"init": "xavier_uniform"},
@@ -33,6 +36,15 @@ GRADIENT_OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "adam": lambda parameters: Adam(parameters, lr=0.02),
 }
 _EVERY = 10
+
+
+def init_runs(steps: int = 1000, every: int = 50, dtype: torch.dtype = torch.float32) -> pd.DataFrame:
+    """Loss and accuracy of a small network on a circle of 100 points, by initialiser and seed."""
+    how: dict[str, Any] = {"steps": steps, "every": every, "seed": 1, "seeds": 3, "dtype": dtype, "progress": False}
+    normal = compare_inits(sigma=SIGMAS, **how).data
+    normal["init"] = [f"normal_{sigma:g}" for sigma in normal["sigma"]]
+    columns = ["init", "seed", "step", "train_loss", "valid_loss", "train_accuracy", "valid_accuracy"]
+    return pd.concat([normal, compare_inits(init=RUN_INITS, **how).data], ignore_index=True)[columns]
 
 
 def activations(n: int = 10000, depth: int = 20, dtype: torch.dtype = torch.float32) -> pd.DataFrame:

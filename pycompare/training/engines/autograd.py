@@ -92,7 +92,7 @@ def validation_losses(network: nn.Module, batches: Batches, loss: Loss) -> Batch
     told = _Told(loss)
     with torch.no_grad():
         for x, y in batches:
-            outputs = network(x)
+            outputs = outputs_for(network, x)
             told.add(loss.function(outputs, y), outputs, y)
     return told.losses()
 
