@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
@@ -126,7 +126,7 @@ class RangeTest:
         steps: how many.
         held_out: whether the loss is that of the validation set, without the root for "mse".
         factor: by which the smoothed loss may exceed its smallest value so far; None for any finite loss.
-        smoothing: see `smoothed`.
+        smoothing: a of the exponential means, in [0, 1).
     """
 
     steps: int
@@ -142,17 +142,17 @@ class RangeTest:
 
     def rows(self, training: Training) -> Iterator[Row]:
         """As `Monitoring.rows` says."""
-        losses: list[float] = []
+        told = _Smoothed(self.smoothing)
 
         def before_step(loss: Tensor) -> None:
-            losses.append(self._held_out_loss(training) if self.held_out else loss.item())
-            if self._diverged(losses):
+            told.add(self._held_out_loss(training) if self.held_out else loss.item())
+            if self._diverged(told):
                 raise _DivergenceError
 
         with suppress(_DivergenceError):
             training.train(1, before_step)
         rates = training.options.schedule
-        for i, (loss, smooth) in enumerate(zip(losses, smoothed(losses, self.smoothing), strict=True)):
+        for i, (loss, smooth) in enumerate(zip(told.losses, told.means, strict=True)):
             yield {"step": i + 1} | (rates.settings(i) if rates else {}) | {"loss": loss, "smoothed": smooth}
 
     def count(self, epochs: int) -> int:  # noqa: ARG002
@@ -166,24 +166,30 @@ class RangeTest:
             module.training = mode
         return loss
 
-    def _diverged(self, losses: list[float]) -> bool:
-        if not math.isfinite(losses[-1]):
-            return True
-        means = smoothed(losses, self.smoothing)
-        return self.factor is not None and means[-1] > self.factor * min(means)
+    def _diverged(self, told: _Smoothed) -> bool:
+        too_high = self.factor is not None and told.means[-1] > self.factor * told.least
+        return too_high or not math.isfinite(told.losses[-1])
 
 
 class _DivergenceError(Exception):
     """Ends a range test."""
 
 
-def smoothed(losses: Sequence[float], smoothing: float) -> list[float]:
-    """Exponential means, free of the bias towards their start: s <- a s + (1 - a) loss; s / (1 - a^t)."""
-    mean, means = 0.0, []
-    for t, loss in enumerate(losses, 1):
-        mean = smoothing * mean + (1 - smoothing) * loss
-        means.append(mean / (1 - smoothing**t))
-    return means
+@dataclass
+class _Smoothed:
+    """Losses and their exponential means, free of the bias towards 0: s <- a s + (1 - a) loss; s / (1 - a^t)."""
+
+    smoothing: float
+    losses: list[float] = field(default_factory=list)
+    means: list[float] = field(default_factory=list)
+    least: float = math.inf
+    mean: float = 0.0
+
+    def add(self, loss: float) -> None:
+        self.losses.append(loss)
+        self.mean = self.smoothing * self.mean + (1 - self.smoothing) * loss
+        self.means.append(self.mean / (1 - self.smoothing ** len(self.losses)))
+        self.least = min(self.least, self.means[-1])
 
 
 @dataclass
