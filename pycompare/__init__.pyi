@@ -23,6 +23,8 @@ from .labs.gradients import GradientRecord as GradientRecord
 from .labs.gradients import GradientRecorder as GradientRecorder
 from .labs.initialization import InitComparison as InitComparison
 from .labs.initialization import compare_inits as compare_inits
+from .labs.lr_range import RangeTestResult as RangeTestResult
+from .labs.lr_range import lr_range_test as lr_range_test
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock
@@ -41,3 +43,12 @@ from .training.optim import SGD as SGD
 from .training.optim import Adam as Adam
 from .training.optim import AdamW as AdamW
 from .training.optim import RMSprop as RMSprop
+from .training.schedules import ConstantRate as ConstantRate
+from .training.schedules import CosineOneCycle as CosineOneCycle
+from .training.schedules import CyclicalDecay as CyclicalDecay
+from .training.schedules import CyclicalRate as CyclicalRate
+from .training.schedules import ExponentialRate as ExponentialRate
+from .training.schedules import OneCycle as OneCycle
+from .training.schedules import RisingRate as RisingRate
+from .training.schedules import Schedule as Schedule
+from .training.schedules import StepRate as StepRate

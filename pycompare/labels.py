@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import is_dataclass
 from numbers import Real
 
 _DIGITS = 15
@@ -28,8 +29,8 @@ def r_number(value: float) -> str:
 
 
 def value_label(value: object) -> str:
-    """A number as `r_number`, a tuple of them in brackets, a text itself, a callable by its name."""
-    if isinstance(value, (str, bool)):
+    """A number as `r_number`, a tuple in brackets, a text itself, a callable by its name, a dataclass in full."""
+    if value is None or isinstance(value, (str, bool)) or is_dataclass(value):
         return str(value)
     if isinstance(value, (tuple, list)):
         return "(" + ", ".join(map(value_label, value)) + ")"

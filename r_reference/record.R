@@ -266,6 +266,43 @@ record_mc_dropout <- function(epochs = 10, passes = c(1, 10, 100)) {
   })
 }
 
+#' The validation losses of the course network under SGD, recorded in recorded_labs/.
+record_sgd_runs <- function(epochs = 10) {
+  runs <- list(
+    plain = list(lr = 0.01),
+    momentum = list(lr = 0.01, momentum = 0.9),
+    nesterov = list(lr = 0.01, momentum = 0.9, nesterov = TRUE),
+    dampening = list(lr = 0.01, momentum = 0.9, dampening = 0.5),
+    weight_decay = list(lr = 0.01, momentum = 0.9, weight_decay = 1e-3),
+    momentum_0.99 = list(lr = 0.001, momentum = 0.99)
+  )
+  data <- scaled_data()
+  rows <- lapply(names(runs), function(run) {
+    network <- seeded_mlp()
+    opt <- do.call(optim_ignite_sgd, c(list(network$parameters), runs[[run]]))
+    cbind(run = run, train_curve(network, opt, data, epochs))
+  })
+  do.call(rbind, rows)
+}
+
+#' A training under a one-cycle schedule, recorded in recorded_labs/.
+record_one_cycle_run <- function(epochs = 10) {
+  train_one_cycle(seeded_mlp(), scaled_data(), epochs)$curve
+}
+
+#' The rates and beta1 of that training, recorded in recorded_labs/.
+record_one_cycle_rates <- function(epochs = 10) {
+  train_one_cycle(seeded_mlp(), scaled_data(), epochs)$rates
+}
+
+#' A learning-rate range test of the course network, recorded in recorded_labs/.
+record_range_test <- function(steps = 100) {
+  network <- seeded_mlp()
+  opt <- optim_ignite_sgd(network$parameters, lr = 1e-5, momentum = 0.9)
+  dl_train <- dataloader(scaled_data()$ds_train, batch_size = 16)
+  range_test(network, opt, dl_train, start = 1e-5, ratio = 1e6, steps = steps)
+}
+
 #' The spirals, with 1 in `train` for the rows sampled for training.
 record_spirals_data <- function() {
   drawn <- draw_spirals()

@@ -30,6 +30,7 @@ from pycompare import (
     compare_gradients,
     compare_inits,
     decision_boundary,
+    lr_range_test,
     mc_dropout,
     optimize_rosenbrock,
     torch_manual_seed,
@@ -69,6 +70,7 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "gradients": _gradient_record,
     "gradient_comparison": lambda: compare_gradients(optimizer=["sgd", "adam"], epochs=20),
     "boundary": lambda: decision_boundary({0: _network(), 1: _network()}, ([[0.0, 1.0], [1.0, 1.0]], [0, 1]), grid=3),
+    "lr_range_test": lambda: lr_range_test(steps=10),
     "mc_dropout": lambda: mc_dropout(nn.Sequential(nn.Dropout(), _network()), [[0.0, 1.0]], [1], passes=[1, 4]),
     "parity": lambda: compare_trajectories(PATH, PATH.assign(x=[0.5, 0.75]), on="step"),
 }

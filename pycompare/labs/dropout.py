@@ -18,7 +18,7 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, class_count
-from pycompare.sweeps.runs import Run, checked_n_jobs, made_with, train_all
+from pycompare.sweeps.runs import Run, checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.initializers import initialise
@@ -91,23 +91,21 @@ def compare_dropout(
     widths = checked_widths(hidden)
     make = partial(_classifier, (_columns(split), *widths, class_count(split)), number("sigma", sigma, at_least=0))
     several = checked_seeds(seed, seeds)
-    first = Run(
-        "", partial(make, 0.0, 0.0), split, options, checked_seed(seed), monitoring=WholeSets(), keep_network=True
-    )
-    keys, runs = [], []
+    plain = partial(make, 0.0, 0.0)
+    first = Run(plain, split, options, checked_seed(seed), monitoring=WholeSets(), keep_network=True)
+    runs: list[Run] = []
     for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
         settings = variation.fixed | choice
         run = replace(first, make_network=partial(make, settings["p"], settings["input_p"]))
-        for one in several:
-            keys.append({"config": label, parameter: choice[parameter], "seed": one})
-            runs.append(replace(run, label=f"{label}, seed = {one}", seed=one))
+        runs += run.under_seeds({"config": label} | choice, several)
     n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
-    frame, outcomes = train_all(runs, keys, n_jobs=n_jobs, progress=shown)
-    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, progress=shown)
     told = {"epochs": options.epochs, "batch_size": options.batch_size, "seeds": list(several), "hidden": list(widths)}
     arguments = told | rates | {"sigma": sigma} | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
-    return DropoutComparison(_with_errors(frame, split), parameter, values, arguments, made, size, networks)
+    return DropoutComparison(
+        _with_errors(frame, split), parameter, values, arguments, made, size, networks(runs, outcomes)
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

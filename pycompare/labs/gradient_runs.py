@@ -23,7 +23,7 @@ from pycompare.labels import setting_label, value_label
 from pycompare.results import Result, read_saved
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.configs import checked_split, class_count, network_factory
-from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, train_all
+from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Variation, vary
 from pycompare.threads import torch_threads
@@ -105,30 +105,29 @@ def compare_gradients(
     sigma, rate = number("sigma", sigma, at_least=0), number("lr", lr, at_least=0)
     every = whole_number("every", every, at_least=1)
     options = Options(epochs, batch_size, "sgd", {}, known, engine, threads)
-    first = Run("", make, split, options, checked_seed(seed), keep_network=True)
-    several, keys, runs = checked_seeds(seed, seeds), [], []
+    first = Run(make, split, options, checked_seed(seed), keep_network=True)
+    several, runs = checked_seeds(seed, seeds), list[Run]()
     for choice in variation.choices():
         settings = variation.fixed | choice
         run = _run(first, settings, sigma, rate, every)
         label = ", ".join(setting_label(name, value) for name, value in choice.items())
-        for one in several:
-            keys.append({"config": label, **{name: value_label(settings[name]) for name in _CHECKS}, "seed": one})
-            runs.append(replace(run, label=f"{label}, seed = {one}", seed=one))
+        key = {"config": label} | {name: value_label(settings[name]) for name in _CHECKS}
+        runs += run.under_seeds(key, several)
     n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
-    frame, outcomes = train_all(runs, keys, unit="norm", n_jobs=n_jobs, progress=shown)
-    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    frame, outcomes = train_all(runs, unit="norm", n_jobs=n_jobs, progress=shown)
+    trained = networks(runs, outcomes)
     frame["ratio"] = frame["update"] / frame["value"]
-    frame = frame[[*keys[0], "step", "parameter", "gradient", "value", "update", "ratio", "loss"]]
+    frame = frame[[*runs[0].key, "step", "parameter", "gradient", "value", "update", "ratio", "loss"]]
     with torch_threads(threads):
-        ends = [_ends(trained, split, known) for trained in networks.values()]
+        ends = [_ends(one, split, known) for one in trained.values()]
     told = {"epochs": options.epochs, "batch_size": options.batch_size, "lr": rate, "loss": loss, "every": every}
     return GradientComparison(
         frame,
-        pd.DataFrame([key | end for key, end in zip(keys, ends, strict=True)]).merge(_courses(frame)),
-        _layers(next(iter(networks.values()))),
+        pd.DataFrame([run.key | end for run, end in zip(runs, ends, strict=True)]).merge(_courses(frame)),
+        _layers(next(iter(trained.values()))),
         told | {"sigma": sigma, "seeds": list(several)},
         made_with(first, outcomes),
-        networks,
+        trained,
     )
 
 

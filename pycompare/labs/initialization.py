@@ -23,7 +23,7 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, network_factory
-from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, train_all
+from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Numbers, Variation, the_list, vary
 from pycompare.training.batches import cast_batches
@@ -103,7 +103,6 @@ def compare_inits(
     rate = {"lr": number("lr", lr, at_least=0)}
     make, several = network_factory(network, split, known, _HIDDEN), checked_seeds(seed, seeds)
     first = Run(
-        "",
         make,
         split,
         Options(steps // every, len(split.train), optimizer, rate, known, engine, threads),
@@ -113,18 +112,16 @@ def compare_inits(
         keep_network=True,
     )
     scaled = {one: _scaled(split, one) for one in variation.varied.get("scale", [variation.fixed.get("scale")])}
-    keys, runs = [], []
+    runs: list[Run] = []
     for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
         settings = variation.fixed | choice
         start = partial(_started, make, settings["init"], settings["sigma"], zero_bias)
         run = replace(first, make_network=start, split=scaled[settings["scale"]])
         run.check_network()
-        for one in several:
-            keys.append({"config": label, parameter: _cell(choice[parameter]), "seed": one})
-            runs.append(replace(run, label=f"{label}, seed = {one}", seed=one))
+        runs += run.under_seeds({"config": label, parameter: _cell(choice[parameter])}, several)
     n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
-    frame, outcomes = train_all(runs, keys, unit="evaluation", n_jobs=n_jobs, progress=shown)
-    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    frame, outcomes = train_all(runs, unit="evaluation", n_jobs=n_jobs, progress=shown)
+    trained = networks(runs, outcomes)
     told = {"steps": steps, "every": every, "seeds": list(several), "optimizer": optimizer, "loss": loss} | rate
     return InitComparison(
         frame,
@@ -133,8 +130,8 @@ def compare_inits(
         told | {"zero_bias": zero_bias, "dtype": str(first.dtype).removeprefix("torch.")} | variation.fixed,
         made_with(first, outcomes),
         input_size(split.train.tensors[0]),
-        networks,
-        _classes(networks, split) if known.of_classes else None,
+        trained,
+        _classes(trained, split) if known.of_classes else None,
         split,
     )
 

@@ -18,7 +18,7 @@ import torch
 from pycompare.parity.compare import Budget, ParityReport, compare_trajectories
 from pycompare.parity.kernels import mkl_kernels
 from pycompare.parity.session import RSession, RUnavailable, reference_folder
-from pycompare.parity.tables import course, descents, draws, dropout, initialization
+from pycompare.parity.tables import course, descents, draws, dropout, initialization, schedules
 from pycompare.parity.tables.recorded import recording, toy_points
 
 if TYPE_CHECKING:
@@ -227,6 +227,29 @@ TABLES = (
         float32=("loss", "gradient", "value"),
         live={"steps": 100},
         stand_in=Budget(rtol=1e-11, why="sums in another order, magnified by RMSprop's small roots: measured 6.8e-13"),
+    ),
+    TrainedTable(
+        "sgd_runs",
+        "scaled_data, train_curve, mean_rmse, optim_ignite_sgd",
+        ("run", "epoch"),
+        schedules.sgd_runs,
+        live={"epochs": 2},
+    ),
+    Table("one_cycle_rates", "train_one_cycle, lr_one_cycle", ("step",), schedules.one_cycle_rates, in_double={}),
+    TrainedTable(
+        "one_cycle_run",
+        "train_one_cycle, train_curve, mean_rmse, optim_ignite_adamw",
+        ("epoch",),
+        schedules.one_cycle_run,
+        live={"epochs": 3},
+    ),
+    TrainedTable(
+        "range_test",
+        "range_test, optim_ignite_sgd",
+        ("step",),
+        schedules.range_test,
+        float32=("loss",),
+        live={"steps": 60},
     ),
     Table(
         "dropout_runs",

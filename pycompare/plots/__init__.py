@@ -7,9 +7,11 @@ from pycompare.plots.ensembles import plot_ensembles
 from pycompare.plots.gradients import plot_gradient_map, plot_network
 from pycompare.plots.image import image, png, retina
 from pycompare.plots.layers import plot_activations, plot_gradients
+from pycompare.plots.lr_range import plot_lr_range
 from pycompare.plots.parity import plot_parity
 from pycompare.plots.paths import path_styles, plot_fit, plot_paths
 from pycompare.plots.points import plot_points
+from pycompare.plots.schedules import plot_schedule
 from pycompare.plots.seeds import plot_over_seeds, plot_paired
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
 
@@ -29,12 +31,14 @@ __all__ = [
     "plot_fit",
     "plot_gradient_map",
     "plot_gradients",
+    "plot_lr_range",
     "plot_network",
     "plot_over_seeds",
     "plot_paired",
     "plot_parity",
     "plot_paths",
     "plot_points",
+    "plot_schedule",
     "plot_trajectory",
     "png",
     "retina",

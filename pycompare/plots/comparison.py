@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotnine as p9
+from pandas.api.types import is_numeric_dtype
 
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
@@ -16,6 +18,7 @@ from pycompare.plots.axes import caption, shades, short_labels, short_numbers, s
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
 _MOST_SOLID, _MOST_KEYS, _MOST_TOLD = 4, 8, 5
+_WIDTH = 30  # of a legend, in letters
 _METRICS = {
     "train_loss": "Training loss",
     "valid_loss": "Validation loss",
@@ -59,7 +62,7 @@ def plot_comparison(
     drawn = drawn.assign(**{metric: drawn[metric].where(shown)})  # as R does: a line is interrupted there
     names = legend_labels(data)
     points = drawn.groupby("config")[metric].transform("count")
-    bar = parameter is not None and len(names) > _MOST_KEYS
+    bar = parameter is not None and is_numeric_dtype(data[parameter]) and len(names) > _MOST_KEYS
     texts = pd.Categorical(drawn["config"].map(names), categories=list(names.values()))
     drawn = drawn.assign(config=texts, **({"rank": _ranks(data, parameter, drawn)} if bar else {}))
     notes += [*(_divergences(data) if bar else []), *metric_notes(metric, data)]
@@ -80,7 +83,8 @@ def plot_comparison(
 def plot_final(
     data: pd.DataFrame, *, parameter: str, metric: str = "valid_loss", log: bool | None = None, note: str = ""
 ) -> p9.ggplot:
-    """The last and the best value of a metric over the varied number, which has a log axis where it spans decades.
+    """The last and the best value of a metric over the varied number, which has a log axis where it spans decades, or
+    over names.
 
     Arguments:
         data, parameter, metric, note: as in `plot_comparison`.
@@ -89,7 +93,8 @@ def plot_final(
     one_of("metric", metric, metrics(data), "Choose a column of `data`.")
     if not np.isfinite(data[metric]).any():
         return all_diverged(data, note)
-    runs = data.groupby(parameter, sort=True)[metric]
+    numeric = is_numeric_dtype(data[parameter])
+    runs = data.groupby(parameter, sort=numeric)[metric]
     ends = pd.DataFrame({"last": runs.apply(lambda run: run.iloc[-1]), "best": runs.min()})
     frame = ends.reset_index().melt(id_vars=[parameter], var_name="which", value_name=metric).dropna()
     frame["which"] = pd.Categorical(frame["which"], categories=["last", "best"])
@@ -99,9 +104,12 @@ def plot_final(
         raise ValueError(f"`log` must be False where {metric} is 0 or less; got {log!r}. Leave it out.")
     return (
         p9.ggplot(frame, p9.aes(parameter, metric, color="which", linetype="which", shape="which"))
-        + p9.geom_line(data=frame[frame.groupby("which", observed=True)[parameter].transform("size") > 1], size=0.8)
+        + (
+            p9.geom_line(data=frame[frame.groupby("which", observed=True)[parameter].transform("size") > 1], size=0.8)
+            if numeric
+            else []
+        )
         + p9.geom_point(size=2.5)
-        + _values_axis(data[parameter])
         + (p9.scale_y_log10() if log else [])
         + p9.scale_color_manual(values=["#31688e", "#d0632c"])
         + p9.scale_shape_manual(values=["o", "D"])
@@ -109,6 +117,7 @@ def plot_final(
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + p9.theme(panel_grid_minor_x=p9.element_blank())
+        + (_values_axis(data[parameter]) if numeric else _names_axis(data[parameter]))
         + p9.labs(y=metric_label(metric, data), color="", linetype="", shape="")
         + p9.labs(caption=caption([*_divergences(data), *metric_notes(metric, data)]))
     )
@@ -160,7 +169,7 @@ def legend_labels(data: pd.DataFrame) -> dict[str, str]:
     """Each config's text in the legend, in order of appearance: itself and, where a run diverges, the epoch."""
     epochs = _epochs_of_divergence(data)
     return {
-        config: short if epochs[config] is pd.NA else f"{short}\n(diverged at epoch {epochs[config]})"
+        config: fill(short, _WIDTH) + ("" if epochs[config] is pd.NA else f"\n(diverged at epoch {epochs[config]})")
         for config, short in zip(epochs, short_labels(list(epochs)), strict=True)
     }
 
@@ -229,6 +238,13 @@ def _values_axis(values: pd.Series[float]) -> Any:
         return p9.scale_x_continuous()
     few = known[_evenly(len(known), _MOST_KEYS)]
     return p9.scale_x_log10(breaks=few.tolist(), labels=short_numbers([float(value) for value in few]))
+
+
+def _names_axis(names: pd.Series[str]) -> list[Any]:
+    return [
+        p9.scale_x_discrete(limits=names.unique().tolist()),
+        p9.theme(axis_text_x=p9.element_text(rotation=20, ha="right")),
+    ]
 
 
 def _evenly(n: int, most: int) -> np.ndarray[Any, Any]:

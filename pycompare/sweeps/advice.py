@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from pycompare.labels import r_number
@@ -15,7 +17,7 @@ def input_size(inputs: Tensor) -> float:
     return float(columns.square().mean(dim=0).sqrt().max()) if columns.numel() else 0.0
 
 
-def divergence_advice(parameter: str, values: tuple[float, ...], lr: float, size: float) -> str:
+def divergence_advice(parameter: str, values: tuple[Any, ...], lr: float, size: float) -> str:
     """Which way to go, for runs over `values` of `parameter` (at this `lr`, if another), on inputs of this size."""
     least = min(values) if parameter == "lr" else lr
     unscaled = (

@@ -28,7 +28,7 @@ class Comparison(Result):
             own name, epoch (from 1), train_loss, valid_loss, for loss "mse" valid_rmse, and for losses of classes
             train_accuracy and valid_accuracy. NaN where a run has diverged. Several seeds have a column seed.
         parameter: the name of the varied argument.
-        values: its values, in the order given.
+        values: its values, in the order given; schedules as text.
         arguments: the other arguments of `compare_configs`, by name.
         made_with: what else made it: the engine that trained and why, threads, this machine's kernels, data, network.
         input_size: the largest root mean square of a column of the training inputs: 1 where they are standardised.
@@ -36,7 +36,7 @@ class Comparison(Result):
     """
 
     parameter: str
-    values: tuple[float, ...]
+    values: tuple[Any, ...]
     arguments: dict[str, Any]
     made_with: dict[str, Any] = field(default_factory=dict, repr=False)
     input_size: float = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from torch import nn
 
 from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split, course_data
+from pycompare.labels import value_label
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
@@ -22,14 +24,16 @@ from pycompare.sweeps.runs import (
     Run,
     checked_n_jobs,
     made_with,
+    networks,
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
-from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
+from pycompare.training.optim import OptimizerFactory, accepts, make_optimizer, optimizer_factory
 from pycompare.training.options import Options, checked_dtype
+from pycompare.training.schedules import Schedule, check_schedule, checked_schedule
 
 
 def compare_configs(
@@ -40,6 +44,7 @@ def compare_configs(
     beta1: Numbers = 0.9,
     beta2: Numbers = 0.999,
     *,
+    schedule: Schedule | Sequence[Schedule | None] | None = None,
     data: Split | None = None,
     network: NetworkFactory | None = None,
     seed: int = 123,
@@ -62,8 +67,11 @@ def compare_configs(
 
     Arguments:
         epochs: passes over the training set, 1 or more; not to be varied.
-        batch_size, lr, weight_decay, beta1, beta2: exactly one of them is a list (or tuple, range, array, Series) of
-            distinct numbers. batch_size is 1 or more, lr and weight_decay are 0 or more, beta1 and beta2 lie in [0, 1).
+        batch_size, lr, weight_decay, beta1, beta2: exactly one of them, or schedule, is a list (or tuple, range, array,
+            Series) of distinct values. batch_size is 1 or more, lr and weight_decay are 0 or more, beta1 and beta2 lie
+            in [0, 1).
+        schedule: as in `train_valid`: what it sets takes the place of lr, weight_decay or beta1. In a list, None stands
+            for these.
         data: training and validation set; `course_data()` unless given.
         network: a callable that makes a fresh network; unless given, an `MLP` of the data's width (for "cross_entropy",
             with one output for each class).
@@ -95,16 +103,18 @@ def compare_configs(
     Example:
         >>> compare_configs(epochs=2, lr=[0.1, 0.01]).data.columns.tolist()
         ['config', 'lr', 'epoch', 'train_loss', 'valid_loss', 'valid_rmse']
+        >>> from pycompare import OneCycle
+        >>> compare_configs(epochs=2, schedule=[None, OneCycle(0.05, steps=88)]).summary()["config"].tolist()
+        ['schedule = None', 'schedule = OneCycle(max_lr=0.05, steps=88)']
     """
     options = Options(epochs, 1, optimizer, {}, find_loss(loss), engine, threads)
-    variation = vary(
-        {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}, _CHECKS
-    )
+    numbers = {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
+    variation = vary(numbers | ({} if schedule is None else {"schedule": schedule}), _CHECKS)
     parameter, values = the_list(variation, "lr=[0.1, 0.2]", [*_CHECKS])
     _check_accepted(optimizer, parameter, variation.fixed)
+    _check_not_set(parameter, variation.fixed.get("schedule"))
     split = checked_split(data)
     first = Run(
-        label="",
         make_network=network_factory(network, split, options.loss),
         split=split,
         options=options,
@@ -113,33 +123,39 @@ def compare_configs(
         dtype=checked_dtype(dtype),
         keep_network=flag("keep_networks", keep_networks),
     )
-    first.check_network()
+    sample = first.check_network()
     several = checked_seeds(seed, seeds)
-    keys: list[dict[str, Any]] = [
-        {"config": label, parameter: value} | ({} if seeds is None else {"seed": one})
-        for label, value in zip(variation.labels(parameter), values, strict=True)
-        for one in several
-    ]
-    runs = [
-        replace(first, label=_run_label(key), seed=key.get("seed", first.seed), options=_run_options(options, settings))
-        for key in keys
-        for settings in [variation.fixed | {parameter: key[parameter]}]
-    ]
+    runs: list[Run] = []
+    for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
+        key = {"config": label, parameter: _cell(choice[parameter])}
+        run = replace(first, options=_run_options(options, variation.fixed | choice), key=key)
+        runs += [run] if seeds is None else run.under_seeds(key, several)
+    _check_schedules(runs, sample)
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
-    frame, outcomes = train_all(runs, keys, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
-    networks = {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
     arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
-    return Comparison(frame, parameter, values, arguments, made, size, networks)
+    told = tuple(map(_cell, values))
+    return Comparison(frame, parameter, told, arguments, made, size, networks(runs, outcomes))
 
 
-def _run_label(key: dict[str, Any]) -> str:
-    return f"{key['config']}, seed = {key['seed']}" if "seed" in key else str(key["config"])
+def _cell(value: Any) -> Any:
+    """A number as itself, a schedule as text."""
+    return value if isinstance(value, (int, float)) else value_label(value)
 
 
-def _run_options(options: Options, settings: dict[str, float]) -> Options:
-    arguments = _optimizer_arguments(options.optimizer, settings)
-    return replace(options, batch_size=int(settings["batch_size"]), arguments=arguments)
+def _run_options(options: Options, settings: dict[str, Any]) -> Options:
+    arguments, schedule = _optimizer_arguments(options.optimizer, settings), settings.get("schedule")
+    return replace(options, batch_size=int(settings["batch_size"]), arguments=arguments, schedule=schedule)
+
+
+def _check_schedules(runs: Sequence[Run], network: nn.Module) -> None:
+    """Refuse schedules that do not fit, of all runs before the first; `network` is one of theirs."""
+    for run in runs:
+        if run.options.schedule:
+            opt = make_optimizer(network, run.options.optimizer, run.options.arguments)
+            batches = math.ceil(len(run.split.train) / run.options.batch_size)
+            check_schedule(run.options.schedule, opt, run.options.epochs * batches)
 
 
 def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
@@ -148,11 +164,20 @@ def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
     return told | {"optimizer": options.optimizer, "loss": options.loss.given, "dtype": dtype, "device": device}
 
 
+def _check_not_set(parameter: str, schedule: Schedule | None) -> None:
+    """Refuse to vary what the schedule sets: all runs would be the same."""
+    if schedule and _SET_AS.get(parameter, parameter) in schedule.settings(0):
+        raise ValueError(
+            f"`{parameter}` must be one value under a schedule that sets it; got a list with {schedule!r}."
+            " Make `schedule` the list."
+        )
+
+
 def _check_accepted(optimizer: str | OptimizerFactory, parameter: str, fixed: dict[str, float]) -> None:
     """Refuse a setting that the optimizer would not see."""
     factory, defaults = optimizer_factory(optimizer), inspect.signature(compare_configs).parameters
     for name in [parameter, *(name for name, value in fixed.items() if value != defaults[name].default)]:
-        if name != "batch_size" and not accepts(factory, _OPTIMIZER_NAMES.get(name, name)):
+        if name not in ("batch_size", "schedule") and not accepts(factory, _OPTIMIZER_NAMES.get(name, name)):
             raise ValueError(
                 f"`{name}` must keep its default with optimizer {optimizer!r}, which does not take it."
                 " Choose another optimizer, or a callable that takes it."
@@ -237,5 +262,7 @@ _CHECKS: dict[str, Check] = {
     "weight_decay": partial(number, at_least=0),
     "beta1": partial(number, at_least=0, below=1),
     "beta2": partial(number, at_least=0, below=1),
+    "schedule": checked_schedule,
 }
 _OPTIMIZER_NAMES = {"beta1": "betas", "beta2": "betas"}
+_SET_AS = {"beta1": "momentum"}  # by schedules

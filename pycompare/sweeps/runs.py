@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
@@ -45,17 +45,16 @@ class Run:
     """All that one training depends on.
 
     Attributes:
-        label: its name in errors and progress.
         make_network: a callable that makes a fresh network.
         split: what it is trained and validated on.
         options: how.
         seed: of torch's generator, for the initial weights and dropout.
         monitoring: what is told of it.
         keep_network: whether the trained network is kept.
+        key: what tells it from the other runs, in the first columns of their frame: config, a text, seed, and others.
         kept: what the runs of one comparison share.
     """
 
-    label: str
     make_network: NetworkFactory
     split: Split
     options: Options
@@ -64,7 +63,18 @@ class Run:
     dtype: torch.dtype = torch.float32
     monitoring: Monitoring = EACH_EPOCH
     keep_network: bool = False
+    key: dict[str, Any] = field(default_factory=dict)
     kept: KeptHere = field(default_factory=KeptHere)
+
+    @property
+    def label(self) -> str:
+        """Its name in errors, in progress and among networks."""
+        seed = [f"seed = {self.seed}"] if "seed" in self.key else []
+        return ", ".join([*([self.key["config"]] if "config" in self.key else []), *seed])
+
+    def under_seeds(self, key: dict[str, Any], seeds: Sequence[int]) -> list[Run]:
+        """The run once for each seed, which its key tells after `key`."""
+        return [replace(self, seed=seed, key=key | {"seed": seed}) for seed in seeds]
 
     def train(
         self,
@@ -137,7 +147,6 @@ class Run:
 
 def train_all(
     runs: Sequence[Run],
-    keys: Sequence[dict[str, Any]],
     *,
     unit: str = "epoch",
     n_jobs: int | None = 1,
@@ -147,7 +156,7 @@ def train_all(
     """Train all `runs`, `n_jobs` at a time.
 
     Returns:
-        A frame with a row for each row of each run, the run's `keys` before it; and what else came of them.
+        A frame with a row for each row of each run, the run's key before it; and what else came of them.
 
     Raises:
         What ends a run, with the frame so far as its attribute `partial`.
@@ -155,14 +164,19 @@ def train_all(
     outcomes, rows = [Outcome() for _ in runs], sum(run.monitoring.count(run.options.epochs) for run in runs)
     with (
         torch_threads(runs[0].options.threads),
-        giving_back(lambda: _frame(keys, outcomes)),
+        giving_back(lambda: _frame(runs, outcomes)),
         progress_bar(rows, unit=unit, show=progress) as bar,
     ):
         if n_jobs == 1:
             _in_turn(runs, outcomes, bar, on_epoch)
         else:
             _side_by_side(runs, outcomes, bar, n_jobs)
-    return _frame(keys, outcomes), outcomes
+    return _frame(runs, outcomes), outcomes
+
+
+def networks(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> dict[str, nn.Module]:
+    """The trained networks by label, where they were to be kept."""
+    return {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
 
 
 def _in_turn(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, on_epoch: OnEpoch | None) -> None:
@@ -182,8 +196,8 @@ def _side_by_side(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progres
     run_in_parallel(Run.train, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
 
 
-def _frame(keys: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    frame = pd.DataFrame([key | row for key, outcome in zip(keys, outcomes, strict=True) for row in outcome.rows])
+def _frame(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    frame = pd.DataFrame([run.key | row for run, outcome in zip(runs, outcomes, strict=True) for row in outcome.rows])
     return frame.replace([math.inf, -math.inf], math.nan)
 
 

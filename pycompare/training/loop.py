@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pycompare.threads import torch_threads
-from pycompare.training.batches import Batches, BatchLosses, cast_batches
+from pycompare.training.batches import BatchedData, Batches, BatchLosses, OnLoss, batched, cast_batches
 from pycompare.training.engines.autograd import training_losses, validation_losses
 from pycompare.training.engines.engine import Data, Engine, start_engine
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import first_parameter
 from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options
+from pycompare.training.schedules import Schedule, check_schedule, set_settings
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def train_valid(
     loss: str | LossFunction = "mse",
     engine: str = "auto",
     threads: int | None = 1,
+    schedule: Schedule | None = None,
     on_step: OnStep | None = None,
     **optimizer_arguments: Any,
 ) -> pd.DataFrame:
@@ -126,6 +128,8 @@ def train_valid(
             when it is asked for first), or "auto": the fastest that applies and need not compile.
         threads: how many threads torch computes on, 1 or more; None leaves it what it has. R's recordings have 1, and
             other counts may move bits. An idle machine gains by more of them from about 256 units a layer on.
+        schedule: a `Schedule`, such as `OneCycle`, whose settings take the place of the optimizer's own, step by step
+            through all epochs.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
             them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on. What it
             raises ends the training, with the attribute `partial`: the frame of the epochs so far. So does Ctrl-C.
@@ -147,7 +151,7 @@ def train_valid(
     """
     if not (on_step is None or callable(on_step)):
         raise TypeError(f"`on_step` must be a callable that takes a Step; got {on_step!r}. Pass a function.")
-    options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads)
+    options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads, schedule)
     rows: list[dict[str, float]] = []
     with torch_threads(options.threads), giving_back(lambda: pd.DataFrame(rows)):
         rows.extend(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
@@ -166,20 +170,28 @@ def giving_back(done: Callable[[], pd.DataFrame]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Training:
-    """A network in training, who trains it and why, and how."""
+    """A network in training, who trains it and why, how, and in how many batches an epoch."""
 
     network: nn.Module
     opt: torch.optim.Optimizer
     engine: Engine
     why: str
     options: Options
+    batches: int
 
     def epochs(self, on_step: OnStep | None = None) -> Iterator[dict[str, float]]:
         """Train, and yield a row of `train_valid`'s frame after each epoch."""
         loss, steps = self.options.loss, itertools.count(1)
         for epoch in range(1, self.options.epochs + 1):
-            trained = self.engine.train(self._shown(on_step, epoch, steps))
+            trained = self.train(epoch, self._shown(on_step, epoch, steps))
             yield {"epoch": epoch, **_row(trained, self.engine.validate(), loss)}
+
+    def train(self, epoch: int, on_loss: OnLoss | None = None) -> BatchLosses:
+        """Train for the epoch of this number, from 1, under the schedule; `on_loss` as in `Engine.train`."""
+        schedule, before = self.options.schedule, (epoch - 1) * self.batches
+        if schedule is None:
+            return self.engine.train(on_loss)
+        return self.engine.train(on_loss, lambda place: set_settings(self.opt, schedule.settings(before + place)))
 
     def _shown(self, on_step: OnStep | None, epoch: int, steps: Iterator[int]) -> Callable[[Tensor], object] | None:
         if on_step is None:
@@ -189,9 +201,17 @@ class Training:
 
 def begin_training(network: nn.Module, ds_train: Data, ds_valid: Data, options: Options) -> Training:
     """Make the optimizer and choose the engine; one clear error where they do not fit the network or the data."""
-    first_parameter(network)
+    like = first_parameter(network)
     opt = make_optimizer(network, options.optimizer, options.arguments)
-    return Training(network, opt, *start_engine(network, opt, ds_train, ds_valid, options), options)
+    train, valid = (
+        data if isinstance(data, BatchedData) else batched(name, data, like, options.batch_size)
+        for name, data in (("ds_train", ds_train), ("ds_valid", ds_valid))
+    )
+    batches = len(train.batches)  # type: ignore[arg-type]
+    if options.schedule:
+        check_schedule(options.schedule, opt, options.epochs * batches)
+        set_settings(opt, options.schedule.settings(0))
+    return Training(network, opt, *start_engine(network, opt, train, valid, options), options, batches)
 
 
 def _row(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> dict[str, float]:
@@ -205,10 +225,10 @@ def _row(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> dict[str, 
 
 
 def _mean_loss(told: BatchLosses, loss: Loss) -> float:
-    return _r_mean((told.losses.sqrt() if loss.rooted else told.losses).double().numpy())
+    return r_mean((told.losses.sqrt() if loss.rooted else told.losses).double().numpy())
 
 
-def _r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     """R's `mean`: a sum in the long double of C, then the mean of the residuals, which mends its rounding."""
     wide = values.astype(np.longdouble)
     mean = np.add.accumulate(wide)[-1] / len(wide)

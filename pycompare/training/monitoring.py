@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from typing import Any, Protocol
 
 import torch
@@ -69,7 +71,7 @@ class WholeSets:
         """As `Monitoring.rows` says."""
         for epoch in range(training.options.epochs + 1):
             if epoch:
-                training.engine.train()
+                training.train(epoch)
             told = training.engine.validate()
             row: Row = {self.name: epoch * self.every}
             for i, name in enumerate(("train", "valid")):
@@ -102,16 +104,86 @@ class GradientNorms(EachEpoch):
         for epoch in range(training.options.epochs):
             steps = range(epoch * self.batches, (epoch + 1) * self.batches)
             if any(step % self.every == 0 for step in steps):
-                training.engine.train(norms.before_step)
+                training.train(epoch + 1, norms.before_step)
                 norms.after_step()
                 yield from norms.told()
             else:
-                training.engine.train()
+                training.train(epoch + 1)
                 norms.steps += self.batches
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
         return len(range(0, epochs * self.batches, self.every)) * self.parameters
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """Before each of `steps` steps the loss of its batch, or that of the whole validation set; ends at divergence.
+
+    An epoch is all of these steps, in as many passes over the training set as they take.
+
+    Attributes:
+        steps: how many.
+        held_out: whether the loss is that of the validation set, without the root for "mse".
+        factor: by which the smoothed loss may exceed its smallest value so far; None for any finite loss.
+        smoothing: see `smoothed`.
+    """
+
+    steps: int
+    held_out: bool
+    factor: float | None
+    smoothing: float
+
+    def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
+        """As `Monitoring.sets` says."""
+        train = batched("ds_train", split.train, like, batch_size)
+        valid = batched("ds_valid", split.valid, like, len(split.valid))
+        return BatchedData(train.whole, list(islice(cycle(train.batches), self.steps))), valid
+
+    def rows(self, training: Training) -> Iterator[Row]:
+        """As `Monitoring.rows` says."""
+        losses: list[float] = []
+
+        def before_step(loss: Tensor) -> None:
+            losses.append(self._held_out_loss(training) if self.held_out else loss.item())
+            if self._diverged(losses):
+                raise _DivergenceError
+
+        with suppress(_DivergenceError):
+            training.train(1, before_step)
+        rates = training.options.schedule
+        for i, (loss, smooth) in enumerate(zip(losses, smoothed(losses, self.smoothing), strict=True)):
+            yield {"step": i + 1} | (rates.settings(i) if rates else {}) | {"loss": loss, "smoothed": smooth}
+
+    def count(self, epochs: int) -> int:  # noqa: ARG002
+        """As `Monitoring.count` says."""
+        return self.steps
+
+    def _held_out_loss(self, training: Training) -> float:
+        modes = [(module, module.training) for module in training.network.modules()]
+        loss = training.engine.validate().losses.item()
+        for module, mode in modes:
+            module.training = mode
+        return loss
+
+    def _diverged(self, losses: list[float]) -> bool:
+        if not math.isfinite(losses[-1]):
+            return True
+        means = smoothed(losses, self.smoothing)
+        return self.factor is not None and means[-1] > self.factor * min(means)
+
+
+class _DivergenceError(Exception):
+    """Ends a range test."""
+
+
+def smoothed(losses: Sequence[float], smoothing: float) -> list[float]:
+    """Exponential means, free of the bias towards their start: s <- a s + (1 - a) loss; s / (1 - a^t)."""
+    mean, means = 0.0, []
+    for t, loss in enumerate(losses, 1):
+        mean = smoothing * mean + (1 - smoothing) * loss
+        means.append(mean / (1 - smoothing**t))
+    return means
 
 
 @dataclass

@@ -11,6 +11,7 @@ from pycompare.checks import one_of, whole_number
 from pycompare.threads import checked_threads
 from pycompare.training.losses import Loss
 from pycompare.training.optim import OptimizerFactory
+from pycompare.training.schedules import Schedule, checked_schedule
 
 ENGINES = ("auto", "autograd", "fused", "compiled")
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -26,6 +27,7 @@ class Options:
         loss: the loss.
         engine: one of `ENGINES`.
         threads: of torch, or None for as many as it has.
+        schedule: what changes of the optimizer from step to step, or None.
     """
 
     epochs: int
@@ -35,6 +37,7 @@ class Options:
     loss: Loss
     engine: str = "auto"
     threads: int | None = 1
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         checked = {
@@ -42,6 +45,7 @@ class Options:
             "batch_size": whole_number("batch_size", self.batch_size, at_least=1),
             "engine": one_of("engine", self.engine, ENGINES),
             "threads": checked_threads(self.threads),
+            "schedule": checked_schedule("schedule", self.schedule),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from pycompare import MLP, AdamW, course_data, torch_manual_seed, train_loop, train_valid, valid_loop
 from pycompare.threads import torch_threads
-from pycompare.training.loop import _r_mean
+from pycompare.training.loop import r_mean
 
 SPLIT = course_data()
 SMALL = TensorDataset(*(tensor[:70] for tensor in SPLIT.train.tensors))
@@ -243,7 +243,7 @@ def test_an_optimizer_may_be_a_factory() -> None:
 )
 def test_r_s_mean(values: list[float], mean: float) -> None:
     """What R's mean() gives; the last sum needs its long double, and its second pass."""
-    assert _r_mean(np.array(values)) == mean
+    assert r_mean(np.array(values)) == mean
 
 
 def _wide_network() -> nn.Module:

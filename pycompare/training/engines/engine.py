@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates, batched
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
 from pycompare.training.engines.autograd import Autograd
 from pycompare.training.engines.compiled import machine_code
 from pycompare.training.engines.covers import obstacles_to_compiled, obstacles_to_flat, obstacles_to_fused
@@ -53,14 +53,10 @@ class Engine(Protocol):
 
 
 def start_engine(
-    network: nn.Module, opt: torch.optim.Optimizer, train: Data, valid: Data, options: Options
+    network: nn.Module, opt: torch.optim.Optimizer, train: BatchedData, valid: BatchedData, options: Options
 ) -> tuple[Engine, str]:
     """The engine that `options` ask for, ready to train, and why it does; one clear error where it cannot."""
-    like, loss = first_parameter(network), options.loss
-    train, valid = (
-        data if isinstance(data, BatchedData) else batched(name, data, like, options.batch_size)
-        for name, data in (("ds_train", train), ("ds_valid", valid))
-    )
+    loss = options.loss
     obstacle = _obstacle_to_fused(network, opt, [train.whole, valid.whole], options)
     if options.engine == "autograd" or (options.engine == "auto" and obstacle):
         why = f"'fused' does not cover {obstacle}" if options.engine == "auto" else _ASKED

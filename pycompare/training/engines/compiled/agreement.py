@@ -36,9 +36,14 @@ def agrees(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: Batche
 def _shape(network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData) -> Any:
     """What decides on the operations that run, and on the functions that these call."""
     layers, dtype = tuple(map(repr, chain(network))), next(network.parameters()).dtype
-    variant = tuple((name, bool(value)) for name, value in sorted(opt.defaults.items()))
+    variant = tuple((name, bool(value)) for name, value in sorted(_settings(opt).items()))
     batches = tuple(part.keep(_shape, partial(_batch_shapes, part)) for part in (train, valid))
     return layers, dtype, type(opt), variant, loss.given, batches, torch.get_num_threads()
+
+
+def _settings(opt: LibTorchOptimizer) -> dict[str, Any]:
+    """Those that hold at the first step: a schedule's, not always the optimizer's defaults."""
+    return {name: opt.param_groups[0][name] for name in opt.defaults}
 
 
 def _batch_shape(batch: tuple[Tensor, Tensor]) -> Any:
@@ -70,7 +75,7 @@ def _everything(
 ) -> dict[str, Any]:
     """All that a few epochs of an engine compute on a copy: losses, values, gradients, and the optimizer's state."""
     twin, make = copy.deepcopy(network), type(opt)
-    trainer = engine(twin, make(twin.parameters(), **opt.defaults), loss, train, valid)
+    trainer = engine(twin, make(twin.parameters(), **_settings(opt)), loss, train, valid)
     told = [part for _ in range(_EPOCHS) for part in (trainer.train(), trainer.validate())]
     flat, losses, right = trainer.flat, torch.cat([part.losses for part in told]), [list(part.right) for part in told]
     return {"losses": losses, "right": right, "values": flat.buffer, "grads": flat.grad_buffer, **flat.state}
