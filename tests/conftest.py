@@ -52,6 +52,7 @@ def _no_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def _machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Machine code for both dtypes, compiled once a session."""
     folder = tmp_path_factory.mktemp("machine_code")
+    machine_code._loaded.clear()  # of another test, without a file in this folder
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYCOMPARE_CACHE", str(folder))
         for dtype in (torch.float32, torch.float64):
@@ -65,6 +66,7 @@ def compiled_code(_machine_code_folder: Path, tmp_path_factory: pytest.TempPathF
     """A module of tests has machine code in a cache of its own, and forgets it after it."""
     folder = tmp_path_factory.mktemp("cache")
     shutil.copytree(_machine_code_folder, folder, dirs_exist_ok=True)
+    machine_code._loaded.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYCOMPARE_CACHE", str(folder))
         for dtype in (torch.float32, torch.float64):

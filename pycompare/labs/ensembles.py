@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn, softmax
-from torch.nn.modules.dropout import _DropoutNd
 
 from pycompare.checks import whole_number
 from pycompare.data.arrays import real_array
@@ -24,12 +23,13 @@ from pycompare.sweeps.vary import Numbers, vary
 from pycompare.threads import torch_threads
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.network import evaluating, first_parameter, outputs_for
+from pycompare.training.torch_private import DropoutModule
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 # PyTorch's modules that drop by their own mode: a transformer's layer in evaluation mode passes its dropout by.
-_DROPPING = (_DropoutNd, nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer)
+_DROPPING = (DropoutModule, nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

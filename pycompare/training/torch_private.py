@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import dropout as torch_dropout
 from torch.nn.modules import module as torch_module
 from torch.optim import optimizer as torch_optimizer
 from torch.overrides import has_torch_function
@@ -22,6 +23,9 @@ foreach_copy_, foreach_sub_, foreach_norm = torch._foreach_copy_, torch._foreach
 set_grad_enabled = torch._C._set_grad_enabled
 # PyTorch wraps this for torch.compile, and so imports torch._dynamo at the first call: a second that buys nothing here.
 add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+
+# What all modules of dropout are made from.
+DropoutModule = torch_dropout._DropoutNd
 
 _MODULE_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _PARAMETER_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +25,12 @@ from pycompare import (
     torch_threads,
 )
 from pycompare.parity.suite import DROPPED_KERNELS
-from pycompare.training.engines.compiled import machine_code
 from tests.conftest import KERNELS, recorded
 
 METRICS = ["train_loss", "valid_loss", "train_error", "valid_error"]
 WAVES = classification_data("waveform", 120, n_valid=90)
 CIRCLES = classification_data("circles", 50, n_valid=31, cl=4)
 SMALL: dict[str, Any] = {"data": WAVES, "hidden": (12, 7), "epochs": 3, "progress": False}
-
-
-@pytest.fixture
-def _own_machine_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Compiled for one test, and forgotten after it."""
-    monkeypatch.setenv("PYCOMPARE_CACHE", str(tmp_path))
-    yield
-    machine_code._loaded.clear()
 
 
 def _compared(p: Any = (0.0, 0.5), input_p: Any = 0.2, **arguments: Any) -> DropoutComparison:
@@ -108,7 +98,7 @@ def test_the_recorded_runs(engine: str) -> None:
     _assert_recorded(ours.data, recorded("dropout_runs.csv"))
 
 
-@pytest.mark.usefixtures("_own_machine_code")
+@pytest.mark.usefixtures("compiled_code")
 @pytest.mark.parametrize("engine", ["fused", "compiled"])
 def test_the_recorded_run_without_dropout_on_the_other_engines(engine: str) -> None:
     waves = classification_data("waveform", 400, n_valid=200)

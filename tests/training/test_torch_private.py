@@ -14,8 +14,9 @@ from pycompare.training import torch_private
 
 PACKAGE = Path(pycompare.__file__).parent
 SOURCE = Path(torch_private.__file__).read_text()
-MODULES = {"torch": torch, "torch_module": torch_private.torch_module, "torch_optimizer": torch_private.torch_optimizer}
-NAMES = sorted(set(re.findall(r"\b((?:torch|torch_module|torch_optimizer)(?:\.\w+)*\._\w+(?:\.\w+)*)", SOURCE)))
+IMPORTED = ("torch_module", "torch_optimizer", "torch_dropout")
+MODULES = {"torch": torch} | {name: getattr(torch_private, name) for name in IMPORTED}
+NAMES = sorted(set(re.findall(rf"\b((?:{'|'.join(MODULES)})(?:\.\w+)*\._\w+(?:\.\w+)*)", SOURCE)))
 OF_MODULES = sorted({*torch_private._MODULE_HOOKS, *re.findall(r"module\.(_\w+)", SOURCE)} - {"_has_any_global_hook"})
 
 
