@@ -17,7 +17,7 @@ from contenders import IDIOMATIC, Contender, ours
 from workloads import Workload
 
 PROOF_EPOCHS = 5  # within which roundings stay small; later a ReLU may switch, and curves part by some per cent
-AFFORDABLE = 12.0  # seconds for all rounds of a contender on a workload; beyond, fewer rounds or a share of the epochs
+AFFORDABLE = 10.0  # seconds for all rounds of a contender on a workload; beyond, fewer rounds or a share of the epochs
 CACHES = Path(__file__).parents[1] / "out" / "benchmark_caches"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 ENVIRONMENT = dict.fromkeys(THREADS, "1") | {
