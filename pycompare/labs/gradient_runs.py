@@ -28,7 +28,7 @@ from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Variation, vary
 from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches
-from pycompare.training.initializers import TAKE_SIGMA, Initializer, initialise, initializer
+from pycompare.training.initializers import Initializer, initializer, started
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.monitoring import GradientNorms
 from pycompare.training.network import first_parameter
@@ -262,16 +262,10 @@ def _variation(init: Any, optimizer: Any) -> Variation:
 
 def _run(first: Run, settings: dict[str, Any], sigma: float, lr: float, every: int) -> Run:
     """`first` from its own start and by its own optimizer, with its norms recorded."""
-    start = partial(_started, first.make_network, settings["init"], sigma)
+    start = partial(started, first.make_network, settings["init"], sigma, zero_bias=False)
     run = replace(first, make_network=start, options=_with_optimizer(first.options, settings["optimizer"], lr))
     batches, parameters = math.ceil(len(run.split.train) / run.options.batch_size), run.check_network().parameters()
     return replace(run, monitoring=GradientNorms(every, batches, len(list(parameters))))
-
-
-def _started(make: NetworkFactory, init: str | Initializer, sigma: float) -> nn.Module:
-    """A fresh network, its weights drawn again."""
-    takes_sigma = isinstance(init, str) and init in TAKE_SIGMA
-    return initialise(make(), init, sigma=sigma if takes_sigma else None, zero_bias=False)
 
 
 def _with_optimizer(options: Options, optimizer: str | OptimizerFactory, lr: float) -> Options:

@@ -27,7 +27,7 @@ from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Numbers, Variation, the_list, vary
 from pycompare.training.batches import cast_batches
-from pycompare.training.initializers import TAKE_SIGMA, Initializer, initialise, initializer
+from pycompare.training.initializers import TAKE_SIGMA, Initializer, initializer, started, takes_sigma
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import WholeSets
 from pycompare.training.network import first_parameter
@@ -115,7 +115,7 @@ def compare_inits(
     runs: list[Run] = []
     for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
         settings = variation.fixed | choice
-        start = partial(_started, make, settings["init"], settings["sigma"], zero_bias)
+        start = partial(started, make, settings["init"], settings["sigma"], zero_bias=zero_bias)
         run = replace(first, make_network=start, split=scaled[settings["scale"]])
         run.check_network()
         runs += run.under_seeds({"config": label, parameter: _cell(choice[parameter])}, several)
@@ -229,21 +229,12 @@ def _variation(sigma: Any, init: Any, scale: Any) -> Variation:
     """The three, of which sigma needs an initialiser that takes it."""
     variation = vary({"sigma": sigma, "init": init, "scale": scale}, _CHECKS)
     inits = variation.varied.get("init", [variation.fixed.get("init")])
-    if variation.fixed.get("sigma", 0) is not None and not any(_takes_sigma(one) for one in inits):
+    if variation.fixed.get("sigma", 0) is not None and not any(takes_sigma(one) for one in inits):
         raise ValueError(
             f"`sigma` must be left out unless `init` is {' or '.join(TAKE_SIGMA)}; got {value_label(inits[0])}."
             " Other initialisers choose the spread themselves."
         )
     return variation
-
-
-def _takes_sigma(init: str | Initializer) -> bool:
-    return isinstance(init, str) and init in TAKE_SIGMA
-
-
-def _started(make: NetworkFactory, init: str | Initializer, sigma: float | None, zero_bias: bool) -> nn.Module:
-    """A fresh network, drawn again."""
-    return initialise(make(), init, sigma=sigma if _takes_sigma(init) else None, zero_bias=zero_bias)
 
 
 def _scaled(split: Split, scale: float) -> Split:

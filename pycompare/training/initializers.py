@@ -84,6 +84,18 @@ def initialise(
     return network
 
 
+def takes_sigma(init: str | Initializer) -> bool:
+    """Whether `initialise` takes a sigma for this initialiser."""
+    return isinstance(init, str) and init in TAKE_SIGMA
+
+
+def started(
+    make: Callable[[], nn.Module], init: str | Initializer, sigma: float | None, *, zero_bias: bool
+) -> nn.Module:
+    """A network that `make` makes, drawn again; `sigma` counts where the initialiser takes one."""
+    return initialise(make(), init, sigma=sigma if takes_sigma(init) else None, zero_bias=zero_bias)
+
+
 def initializer(init: str | Initializer, *, sigma: float | None = None) -> Initializer:
     """The function that fills a weight in place, for `init` and `sigma` as `initialise` takes them, checked."""
     if not callable(init):
