@@ -50,6 +50,10 @@ class Result(ABC):
     def _title(self) -> str:
         """What stands above the summary, when the result is printed."""
 
+    def _words(self) -> str:
+        """What stands below it: sentences, a line each; none unless a result has something to say."""
+        return ""
+
     def _settings(self) -> dict[str, Any]:
         """What made the result, for `settings.json`: its fields, unless a result knows better."""
         told = {field.name: getattr(self, field.name) for field in fields(self) if field.repr and field.name != "data"}
@@ -87,7 +91,8 @@ class Result(ABC):
         return image(self.plot(), kind)
 
     def __repr__(self) -> str:
-        return f"{self._title()}\n\n{self.summary().to_string(index=False)}"
+        parts = (self._title(), self.summary().to_string(index=False), self._words())
+        return "\n\n".join(part for part in parts if part)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a notebook shows: the picture at the size of `plot()`, sharp on any screen, and the summary below."""
@@ -97,7 +102,8 @@ class Result(ABC):
         coded = base64.b64encode(picture).decode()
         shown = f'<img src="data:image/png;base64,{coded}" width="{size["width"]}" height="{size["height"]}">'
         table = self.summary().to_html(index=False, border=0)
-        page = f"<div>{shown}<p>{html.escape(self._title()).replace(chr(10), '<br>')}</p>{table}</div>"
+        title, said = (html.escape(text).replace("\n", "<br>") for text in (self._title(), self._words()))
+        page = f"<div>{shown}<p>{title}</p>{table}{said and f'<p>{said}</p>'}</div>"
         bundle = {"image/png": picture, "text/html": page, "text/plain": repr(self)}
         wanted = {kind for kind in bundle if (not include or kind in include) and kind not in (exclude or ())}
         return {kind: bundle[kind] for kind in bundle if kind in wanted}, {"image/png": size}
