@@ -9,6 +9,7 @@ import typer
 
 from pycompare.checks import whole_number
 from pycompare.cli.edge import (
+    NAMES,
     SEVERAL,
     BatchSize,
     Beta1,
@@ -23,6 +24,8 @@ from pycompare.cli.edge import (
     check_out,
     given,
     keeping_what_was_done,
+    listed,
+    names,
     numbers,
     one_line_errors,
     one_varies,
@@ -35,7 +38,6 @@ landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a m
 lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
 lab.add_typer(landscape, name="landscape")
 
-_NAMES = "NAME[,...]"
 _INITS = "normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal."
 _POINTS = 100  # of a set by name
 Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
@@ -44,13 +46,13 @@ Film = Annotated[Path | None, typer.Option(help="Also write the paths as an anim
 @landscape.command()
 def descend(
     context: typer.Context,
-    loss: Annotated[str, typer.Option(metavar=_NAMES, help="mse, l1, huber, smooth_l1.")] = "mse",
+    loss: Annotated[str, typer.Option(metavar=NAMES, help="mse, l1, huber, smooth_l1.")] = "mse",
     lr: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Learning rate. [default: 0.1]")] = None,
     momentum: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the last step.")] = None,
     dampening: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="What momentum leaves of a gradient.")] = None,
     weight_decay: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Pull towards 0.")] = None,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Look ahead along the momentum.")] = False,
-    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, adam, adamw, rmsprop, adagrad.")] = "sgd",
+    optimizer: Annotated[str, typer.Option(metavar=NAMES, help="sgd, adam, adamw, rmsprop, adagrad.")] = "sgd",
     start: Annotated[str, typer.Option(help="The first weight and bias.")] = "6,-3",
     epochs: Annotated[int, typer.Option(help="How many steps.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for descents.csv and descents.png.")] = None,
@@ -75,8 +77,8 @@ def descend(
 
         point: Any = tuple(numbers("start", [start])) if "," in start else start
         descents = compare_descents(
-            _names(loss),
-            optimizer=_names(optimizer),
+            names(loss),
+            optimizer=names(optimizer),
             start=point,
             epochs=epochs,
             **settings,
@@ -132,7 +134,7 @@ def paths(
 def inits(
     context: typer.Context,
     sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
-    init: Annotated[str, typer.Option(metavar=_NAMES, help=_INITS)] = "normal",
+    init: Annotated[str, typer.Option(metavar=NAMES, help=_INITS)] = "normal",
     scale: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Factor of the inputs. [default: 1]")] = None,
     data: Annotated[
         str, typer.Option(help="circle, cassini and mlbench's others; or a CSV file with a header.")
@@ -169,7 +171,7 @@ def inits(
             "progress": progress,
         }
         with keeping_what_was_done(out, "init_comparison"):
-            made = compare_inits(init=_names(init), **settings, **arguments)
+            made = compare_inits(init=names(init), **settings, **arguments)
         report(made, out, formats)
 
 
@@ -207,7 +209,7 @@ def dropout(
         settings |= {"sigma": sigma, "epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
         settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs}
         with keeping_what_was_done(out, "dropout_comparison"):
-            made = compare_dropout(hidden=_listed("hidden", hidden), data=split(data, target), **settings)
+            made = compare_dropout(hidden=listed("hidden", hidden), data=split(data, target), **settings)
         report(made, out, formats)
 
 
@@ -216,12 +218,12 @@ def activations(
     context: typer.Context,
     init: Annotated[
         str | None,
-        typer.Option(metavar=_NAMES, help=f"{_INITS} [default: normal,xavier_normal,kaiming_normal]"),
+        typer.Option(metavar=NAMES, help=f"{_INITS} [default: normal,xavier_normal,kaiming_normal]"),
     ] = None,
     sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
     depth: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Hidden layers. [default: 20]")] = None,
     width: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Units of each. [default: 100]")] = None,
-    activation: Annotated[str, typer.Option(metavar=_NAMES, help="relu, tanh, sigmoid, leaky_relu, gelu.")] = "relu",
+    activation: Annotated[str, typer.Option(metavar=NAMES, help="relu, tanh, sigmoid, leaky_relu, gelu.")] = "relu",
     seed: Annotated[int, typer.Option(help="Seed of the weights.")] = 123,
     out: Annotated[Path | None, typer.Option(help="Folder for activation_statistics.csv and .png.")] = None,
     formats: Formats = "png",
@@ -238,17 +240,17 @@ def activations(
         with quick_imports():
             from pycompare.labs.activations import activation_statistics
 
-        inits = None if init is None else _names(init)
-        report(activation_statistics(init=inits, activation=_names(activation), seed=seed, **settings), out, formats)
+        inits = None if init is None else names(init)
+        report(activation_statistics(init=inits, activation=names(activation), seed=seed, **settings), out, formats)
 
 
 @lab.command()
 def gradients(
     context: typer.Context,
-    init: Annotated[str, typer.Option(metavar=_NAMES, help="xavier_uniform, kaiming_uniform, normal, ...")] = (
+    init: Annotated[str, typer.Option(metavar=NAMES, help="xavier_uniform, kaiming_uniform, normal, ...")] = (
         "xavier_uniform"
     ),
-    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, momentum, rmsprop, adam, adamw, adagrad.")] = (
+    optimizer: Annotated[str, typer.Option(metavar=NAMES, help="sgd, momentum, rmsprop, adam, adamw, adagrad.")] = (
         "sgd,momentum,rmsprop,adam"
     ),
     sigma: Annotated[float, typer.Option(help="Standard deviation of the weights for normal.")] = 0.5,
@@ -277,7 +279,7 @@ def gradients(
 
         settings = {"sigma": sigma, "lr": lr, "epochs": epochs, "every": every, "seed": seed, "seeds": seeds}
         with keeping_what_was_done(out, "gradient_comparison"):
-            made = compare_gradients(_names(init), _names(optimizer), **settings)  # type: ignore[arg-type]
+            made = compare_gradients(names(init), names(optimizer), **settings)  # type: ignore[arg-type]
         report(made, out, formats, film)
 
 
@@ -303,7 +305,7 @@ def boundary(
     Example: `pycompare lab boundary --data smiley --film smiley.gif`
     """
     with one_line_errors(context):
-        rates = _listed("lr", *lr or ["0.01"])
+        rates = listed("lr", *lr or ["0.01"])
         check_out(out, formats)
         check_film(film)
         with quick_imports():
@@ -316,14 +318,3 @@ def boundary(
         compare_configs(epochs, lr=rates, data=sets, loss="cross_entropy", on_epoch=kept.on_epoch, **settings)
         networks = kept if len(rates) > 1 else {epoch: network for (_, epoch), network in kept.items()}
         report(decision_boundary(networks, sets, loss="cross_entropy", grid=grid), out, formats, film)
-
-
-def _listed(name: str, *texts: str) -> list[Any]:
-    values = numbers(name, list(texts))
-    return values if isinstance(values, list) else [values]
-
-
-def _names(text: str) -> Any:
-    """The name that the option was given, or the list of them."""
-    names = [name.strip() for name in text.split(",")]
-    return names if len(names) > 1 else names[0]

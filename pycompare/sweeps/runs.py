@@ -52,6 +52,7 @@ class Run:
         monitoring: what is told of it.
         keep_network: whether the trained network is kept.
         key: what tells it from the other runs, in the first columns of their frame: config, a text, seed, and others.
+        facet: names the facet in which it is drawn, where there are several.
         kept: what the runs of one comparison share.
     """
 
@@ -64,13 +65,14 @@ class Run:
     monitoring: Monitoring = EACH_EPOCH
     keep_network: bool = False
     key: dict[str, Any] = field(default_factory=dict)
+    facet: str = ""
     kept: KeptHere = field(default_factory=KeptHere)
 
     @property
     def label(self) -> str:
         """Its name in errors, in progress and among networks."""
-        seed = [f"seed = {self.seed}"] if "seed" in self.key else []
-        return ", ".join([*([self.key["config"]] if "config" in self.key else []), *seed])
+        seed = f"seed = {self.seed}" if "seed" in self.key else ""
+        return ", ".join(part for part in (self.key.get("config"), self.facet, seed) if part)
 
     def under_seeds(self, key: dict[str, Any], seeds: Sequence[int]) -> list[Run]:
         """The run once for each seed, which its key tells after `key`."""

@@ -81,9 +81,12 @@ def test_rosenbrock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compare"], "Exactly one of --lr, --batch-size, .* must have several values; got none"),
-        (["compare", "--lr", "0.1"], "got none. Give one of them several, such as --lr 0.1,0.2"),
-        (["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6"], "must have several values; got --lr and --beta1"),
+        (["compare"], "One or two of --lr, --batch-size, .* must have several values; got none"),
+        (["compare", "--lr", "0.1"], "got none. Give one or two of them several, such as --lr 0.1,0.2"),
+        (
+            ["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6", "--loss", "mse,l1"],
+            "several values; got --lr and --beta1 and --loss",
+        ),
         (["compare", "--lr", "0.1,x"], "--lr must be a number, or several separated by commas; got '0.1,x'"),
         (["compare", "--lr", "0.1,"], "--lr must be a number, or several separated by commas"),
         (["compare", "--lr", "0.1,-1"], "--lr must be at least 0; got -1.0"),
