@@ -94,7 +94,8 @@ def compare_paths(
     for name in compare_configs_arguments.keys() & {"n_jobs", "on_epoch"}:
         raise TypeError(f"`{name}` must be left out here; got {compare_configs_arguments[name]!r}. Paths need both.")
     for name in ("network", "loss"):
-        if is_several(name, compare_configs_arguments.get(name)):
+        given = compare_configs_arguments.get(name)
+        if is_several(name, given) or isinstance(given, dict):
             raise TypeError(f"`{name}` must be one here, as paths lie on one map; got several. Fix it.")
     split = course_data() if data is None else data
     recorder = _Recorder(split, compare_configs_arguments.get("loss", "mse"))
