@@ -18,7 +18,9 @@ _STEEP = 10
 _SLANTED = p9.theme(axis_text_x=p9.element_text(rotation=20, ha="right"))
 
 
-def plot_over_seeds(data: pd.DataFrame, *, metric: str = "valid_loss", log: bool | None = None) -> p9.ggplot:
+def plot_over_seeds(
+    data: pd.DataFrame, *, metric: str = "valid_loss", log: bool | None = None, panel: str | None = None
+) -> p9.ggplot:
     """Of each config the mean of a metric over seeds, by epoch or step, in a band of their middle 80 %.
 
     Runs count while they have not diverged; the caption tells how many end so. The bands of more than 4 configs, which
@@ -28,6 +30,7 @@ def plot_over_seeds(data: pd.DataFrame, *, metric: str = "valid_loss", log: bool
         data: columns config, seed, epoch (or step), valid_loss, `metric`; NaN where a run has diverged.
         metric: the column that is drawn.
         log: a logarithmic axis; unless given, where the largest mean is ten times the median or more.
+        panel: a column whose values have a panel each, and stand at the end of config, after a comma; or None.
     """
     one_of("metric", metric, metrics(data), "Choose a column of `data`.")
     drawn = data[_counts(data, metric)]
@@ -40,16 +43,25 @@ def plot_over_seeds(data: pd.DataFrame, *, metric: str = "valid_loss", log: bool
         frame = frame[frame["low"] > 0]
         if frame.empty:
             return words(f"A logarithmic axis has no place for {metric}: it is 0 or less.")
-    names = _names(data)
-    frame["config"] = pd.Categorical(frame["config"].map(names), categories=list(names.values()))
-    panels = [p9.facet_wrap("config"), p9.theme(legend_position="none")] if bands and len(names) > _MOST_BANDS else []
+    points, names = frame.groupby("config")["mean"].transform("count"), _names(data)
+    if panel:
+        panels, names = [p9.facet_wrap("panel")], {config: name.rpartition(", ")[0] for config, name in names.items()}
+        of_configs = data.drop_duplicates("config").set_index("config")[panel]
+        frame["panel"] = pd.Categorical(frame["config"].map(of_configs), categories=list(of_configs.unique()))
+    elif bands and len(names) > _MOST_BANDS:
+        panels = [p9.facet_wrap("config"), p9.theme(legend_position="none")]
+    else:
+        panels = []
+    shown = list(dict.fromkeys(names.values()))
+    frame["config"] = pd.Categorical(frame["config"].map(names), categories=shown)
     return (
         p9.ggplot(frame, p9.aes(when, "mean", color="config", linetype="config"))
         + (p9.geom_ribbon(p9.aes(ymin="low", ymax="high", fill="config"), alpha=0.2, color="none") if bands else [])
-        + p9.geom_line(size=0.8)
+        + p9.geom_line(data=frame[points > 1], size=0.8)
+        + ([p9.geom_point(data=frame[points == 1], show_legend=False)] if (points == 1).any() else [])
         + p9.scale_x_continuous(breaks=whole_breaks)
         + (p9.scale_y_log10() if log else [])
-        + _keys(list(names.values()))
+        + _keys(shown)
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + panels

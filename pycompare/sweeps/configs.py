@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,6 +24,7 @@ from pycompare.sweeps.runs import (
     checked_n_jobs,
     made_with,
     networks,
+    steps_of,
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
@@ -130,7 +130,7 @@ def compare_configs(
         key = {"config": label, parameter: _cell(choice[parameter])}
         run = replace(first, options=_run_options(options, variation.fixed | choice), key=key)
         runs += [run] if seeds is None else run.under_seeds(key, several)
-    _check_schedules(runs, sample)
+    check_schedules(runs, sample)
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
     arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
@@ -149,13 +149,12 @@ def _run_options(options: Options, settings: dict[str, Any]) -> Options:
     return replace(options, batch_size=int(settings["batch_size"]), arguments=arguments, schedule=schedule)
 
 
-def _check_schedules(runs: Sequence[Run], network: nn.Module) -> None:
+def check_schedules(runs: Sequence[Run], network: nn.Module) -> None:
     """Refuse schedules that do not fit, of all runs before the first; `network` is one of theirs."""
     for run in runs:
         if run.options.schedule:
             opt = make_optimizer(network, run.options.optimizer, run.options.arguments)
-            batches = math.ceil(len(run.split.train) / run.options.batch_size)
-            check_schedule(run.options.schedule, opt, run.options.epochs * batches)
+            check_schedule(run.options.schedule, opt, steps_of(run))
 
 
 def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
@@ -198,6 +197,11 @@ def checked_split(data: Split | None, default: Callable[[], Split] = course_data
     if not isinstance(data, Split):
         raise TypeError(f"`data` must be a Split; got {type(data).__name__}. Use Split.from_arrays(X, y).")
     return data
+
+
+def standardized_course() -> Split:
+    """The course's data, for optimizers that need inputs of one size."""
+    return course_data().standardized()
 
 
 def network_factory(

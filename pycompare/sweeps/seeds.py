@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,20 @@ def seeds_summary(data: pd.DataFrame, metric: str = "valid_loss") -> pd.DataFram
     """
     last = data.groupby(["config", "seed"], sort=False)[metric].agg(lambda run: run.iloc[-1]).reset_index()
     return pd.DataFrame([_seeds_row(config, runs[metric]) for config, runs in last.groupby("config", sort=False)])
+
+
+def ranking(data: pd.DataFrame) -> pd.DataFrame:
+    """`seeds_summary`, the configuration that fails least first; of those that fail alike, the lowest mean."""
+    return seeds_summary(data).sort_values(["failed", "mean"], kind="stable", ignore_index=True)
+
+
+def best_row(data: pd.DataFrame) -> pd.Series[Any]:
+    """A row of `data` of the configuration that leads the `ranking`, or one clear error where all runs diverged."""
+    first = ranking(data).iloc[0]
+    if first["failed"] == 1:
+        raise ValueError("`data` must have a run that has not diverged; got none. Choose a smaller lr, and test again.")
+    row: pd.Series[Any] = data[data["config"] == first["config"]].iloc[0]
+    return row
 
 
 def means_at_the_end(data: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

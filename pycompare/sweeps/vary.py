@@ -68,6 +68,11 @@ def the_list(variation: Variation, example: str, names: Collection[str] = ()) ->
     return parameter, tuple(values)
 
 
+def several_values(name: str, values: Any, check: Check) -> list[Any]:
+    """The values of an argument that may be a list or a single one, each checked, all distinct."""
+    return _distinct(name, values if is_several(name, values) else [values], check)
+
+
 def is_several(name: str, value: Any) -> bool:
     """Whether `value` holds several values of the argument `name`."""
     if name in _PAIRS:
