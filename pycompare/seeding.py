@@ -33,7 +33,7 @@ def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator
         0.29611194133758545
     """
     seed = checked_seed(seed)
-    generators = _generators(torch.device(device))
+    generators = generators_of(torch.device(device))
     with _one_scope_at_a_time:
         states = [generator.get_state() for generator in generators]
         try:
@@ -50,7 +50,8 @@ def checked_seed(seed: int) -> int:
     return whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1)
 
 
-def _generators(device: torch.device) -> list[torch.Generator]:
+def generators_of(device: torch.device) -> list[torch.Generator]:
+    """What a training on `device` may draw from: the CPU's generator, and that of `device` where it is CUDA."""
     if device.type != "cuda":
         return [torch.default_generator]
     torch.cuda.init()

@@ -32,8 +32,10 @@ from pycompare import (
     decision_boundary,
     lr_range_test,
     mc_dropout,
+    momentum_test,
     optimize_rosenbrock,
     torch_manual_seed,
+    weight_decay_search,
 )
 from pycompare.labs.landscape import compare_descents, compare_paths, descend, plane
 from pycompare.parity import compare_trajectories
@@ -71,6 +73,8 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "gradient_comparison": lambda: compare_gradients(optimizer=["sgd", "adam"], epochs=20),
     "boundary": lambda: decision_boundary({0: _network(), 1: _network()}, ([[0.0, 1.0], [1.0, 1.0]], [0, 1]), grid=3),
     "lr_range_test": lambda: lr_range_test(steps=10),
+    "momentum_test": lambda: momentum_test([0.95, 0.9], epochs=1, seeds=2),
+    "weight_decay_search": lambda: weight_decay_search(epochs=1, seeds=2),
     "mc_dropout": lambda: mc_dropout(nn.Sequential(nn.Dropout(), _network()), [[0.0, 1.0]], [1], passes=[1, 4]),
     "parity": lambda: compare_trajectories(PATH, PATH.assign(x=[0.5, 0.75]), on="step"),
 }

@@ -39,6 +39,7 @@ lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, dra
 lab.add_typer(landscape, name="landscape")
 
 _INITS = "normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal."
+_LOSSES = "mse, l1, huber, smooth_l1, bce, or cross_entropy for classes."
 _POINTS = 100  # of a set by name
 Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
 
@@ -318,3 +319,81 @@ def boundary(
         compare_configs(epochs, lr=rates, data=sets, loss="cross_entropy", on_epoch=kept.on_epoch, **settings)
         networks = kept if len(rates) > 1 else {epoch: network for (_, epoch), network in kept.items()}
         report(decision_boundary(networks, sets, loss="cross_entropy", grid=grid), out, formats, film)
+
+
+@lab.command("momentum")
+def try_momenta(
+    context: typer.Context,
+    momentum: Annotated[
+        Numbers, typer.Option(metavar=SEVERAL, help="Momentum, or beta1. [default: 0.99,0.97,0.95,0.9]")
+    ] = None,
+    low: Annotated[float, typer.Option(help="The smallest momentum of the cyclical runs.")] = 0.85,
+    lr: Annotated[float, typer.Option(help="The largest learning rate.")] = 0.03,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 10,
+    data: Data = "friedman3",
+    target: Target = None,
+    optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam or adamw.")] = "sgd",
+    loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = 5,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for momentum_test.csv and momentum_test.png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Train for a few epochs at each momentum, held constant and cycled against the learning rate.
+
+    Inputs are standardized.
+
+    Example: `pycompare lab momentum --momentum 0.99,0.95,0.9 --lr 0.1 --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"momentum": momentum})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.sweeps.momentum import momentum_test
+
+        settings |= {"low": low, "lr": lr, "epochs": epochs, "optimizer": optimizer, "loss": loss}
+        settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
+        with keeping_what_was_done(out, "momentum_test"):
+            made = momentum_test(data=split(data, target).standardized(), **settings)
+        report(made, out, formats)
+
+
+@lab.command("weight-decay")
+def search_weight_decay(
+    context: typer.Context,
+    weight_decay: Annotated[
+        Numbers, typer.Option(metavar=SEVERAL, help="Pull towards 0. [default: 0.01,0.001,0.0001]")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Train once, and go on from its plateau.")] = False,
+    schedule: Annotated[str, typer.Option(help="constant, or 1cycle.")] = "constant",
+    lr: Annotated[float, typer.Option(help="Learning rate; of 1cycle the largest.")] = 0.1,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set, from a restart on.")] = 10,
+    data: Data = "friedman3",
+    target: Target = None,
+    optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam, adamw or adagrad.")] = "sgd",
+    loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = 5,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for weight_decay_search.csv and .png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Train with each weight decay, from the start or from the plateau of one training, and say what it cost.
+
+    Inputs are standardized.
+
+    Example: `pycompare lab weight-decay --restart --schedule 1cycle --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"weight_decay": weight_decay})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.sweeps.weight_decay import weight_decay_restarts, weight_decay_search
+
+        settings |= {"schedule": schedule, "lr": lr, "epochs": epochs, "optimizer": optimizer, "loss": loss}
+        settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
+        search = weight_decay_restarts if restart else weight_decay_search
+        with keeping_what_was_done(out, "weight_decay_search"):
+            made = search(data=split(data, target).standardized(), **settings)
+        report(made, out, formats)

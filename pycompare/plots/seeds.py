@@ -38,7 +38,8 @@ def plot_over_seeds(
     if drawn.empty:
         return _all_diverged(data)
     when, bands = "step" if "step" in data else "epoch", _count(data["seed"]) > 1
-    frame = _means(drawn, metric, ["config", *([rows] if rows else []), when])
+    keys = ["config", *([rows] if rows else [])]
+    frame = _means(drawn, metric, [*keys, when])
     log = _is_steep(frame["mean"]) if log is None else log
     if log and not (frame["low"] > 0).all():
         frame = frame[frame["low"] > 0]
@@ -46,12 +47,14 @@ def plot_over_seeds(
             return words(f"A logarithmic axis has no place for {metric}: it is 0 or less.")
     names = _names(data)
     frame["config"] = pd.Categorical(frame["config"].map(names), categories=list(names.values()))
+    points = frame.groupby(keys, observed=True)["mean"].transform("size")
     bands = bands and (len(names) <= _MOST_BANDS or not rows)
     panels = [p9.facet_wrap("config"), p9.theme(legend_position="none")] if bands and len(names) > _MOST_BANDS else []
     return (
         p9.ggplot(frame, p9.aes(when, "mean", color="config", linetype="config"))
         + (p9.geom_ribbon(p9.aes(ymin="low", ymax="high", fill="config"), alpha=0.2, color="none") if bands else [])
-        + p9.geom_line(size=0.8)
+        + p9.geom_line(data=frame[points > 1], size=0.8)
+        + ([p9.geom_point(data=frame[points == 1], show_legend=False)] if (points == 1).any() else [])
         + p9.scale_x_continuous(breaks=whole_breaks)
         + (p9.scale_y_log10() if log else [])
         + _keys(list(names.values()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,6 +24,7 @@ from pycompare.sweeps.runs import (
     checked_n_jobs,
     made_with,
     networks,
+    steps_of,
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
@@ -142,7 +142,7 @@ def compare_configs(
     losses = variation.varied.get("loss", [loss])
     makes = {(name, one): network_factory(makers[name], split, find_loss(one)) for name in makers for one in losses}
     runs = [_run(shared, variation.fixed | choice, choice, makes) for choice in variation.choices()]
-    _check_networks(runs)
+    check_runs(runs)
     several = checked_seeds(seed, seeds)
     if seeds is not None:
         runs = [repeated for run in runs for repeated in run.under_seeds(run.key, several)]
@@ -174,15 +174,18 @@ def _cells(variation: Variation, name: str) -> tuple[Any, ...]:
     return tuple(map(cell, variation.varied[name]))
 
 
-def _check_networks(runs: Sequence[Run]) -> None:
-    """Refuse networks, and optimizers and schedules that do not fit them, of all runs before the first."""
+def check_runs(runs: Sequence[Run]) -> None:
+    """Refuse networks, and optimizers and schedules that do not fit them, of all runs before the first.
+
+    A network is made, and checked, once for all runs that share its callable.
+    """
     samples: dict[Any, nn.Module] = {}
     for run in runs:
         options, kind = run.options, (id(run.make_network), run.options.loss.given)
         network = samples[kind] = samples.get(kind) or run.check_network()
         opt = make_optimizer(network, options.optimizer, options.arguments)
         if options.schedule:
-            check_schedule(options.schedule, opt, options.epochs * math.ceil(len(run.split.train) / options.batch_size))
+            check_schedule(options.schedule, opt, steps_of(run))
 
 
 def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
@@ -198,6 +201,11 @@ def checked_split(data: Split | None, default: Callable[[], Split] = course_data
     if not isinstance(data, Split):
         raise TypeError(f"`data` must be a Split; got {type(data).__name__}. Use Split.from_arrays(X, y).")
     return data
+
+
+def standardized_course() -> Split:
+    """The course's data, for optimizers that need inputs of one size."""
+    return course_data().standardized()
 
 
 def network_factory(

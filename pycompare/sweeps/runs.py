@@ -147,6 +147,12 @@ class Run:
         return sets
 
 
+def steps_of(run: Run, epochs: int | None = None) -> int:
+    """How many steps the run takes in so many epochs; in all of its own unless given."""
+    count = run.options.epochs if epochs is None else epochs
+    return count * math.ceil(len(run.split.train) / run.options.batch_size)
+
+
 def train_all(
     runs: Sequence[Run],
     *,

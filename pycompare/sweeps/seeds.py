@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,21 @@ def seeds_summary(data: pd.DataFrame, metric: str = "valid_loss", rows: str | No
 def last_values(data: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.DataFrame:
     """The last value of a metric in every run: columns `keys`, seed and the metric."""
     return data.groupby([*keys, "seed"], sort=False)[metric].agg(lambda run: run.iloc[-1]).reset_index()
+
+
+def ranking(data: pd.DataFrame, rows: str | None = None) -> pd.DataFrame:
+    """`seeds_summary`, the configuration that fails least first; of those that fail alike, the lowest mean."""
+    return seeds_summary(data, rows=rows).sort_values(["failed", "mean"], kind="stable", ignore_index=True)
+
+
+def best_row(data: pd.DataFrame, rows: str | None = None) -> pd.Series[Any]:
+    """A row of `data` of the configuration that leads the `ranking`, or one clear error where all runs diverged."""
+    first = ranking(data, rows).iloc[0]
+    if first["failed"] == 1:
+        raise ValueError("`data` must have a run that has not diverged; got none. Choose a smaller lr, and test again.")
+    keys = ["config", *([rows] if rows else [])]
+    row: pd.Series[Any] = data[(data[keys] == first[keys]).all(axis=1)].iloc[0]
+    return row
 
 
 def means_at_the_end(data: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

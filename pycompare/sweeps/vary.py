@@ -76,6 +76,11 @@ def the_lists(variation: Variation, example: str, names: Collection[str] = (), m
     return list(variation.varied)
 
 
+def several_values(name: str, values: Any, check: Check) -> list[Any]:
+    """The values of an argument that may be a list or a single one, each checked, all distinct."""
+    return _distinct(name, values if is_several(name, values) else [values], check)
+
+
 def is_several(name: str, value: Any) -> bool:
     """Whether `value` holds several values of the argument `name`."""
     if name in _PAIRS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from pycompare.data.split import Split
 from pycompare.training.batches import BatchedData, BatchLosses, batched
 from pycompare.training.loop import Training
 from pycompare.training.losses import Loss
+from pycompare.training.schedules import Schedule, set_settings
 from pycompare.training.torch_private import foreach_norm, foreach_sub_
 
 Sets = tuple[BatchedData, BatchedData]
@@ -50,6 +51,52 @@ class EachEpoch:
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
         return epochs
+
+
+@dataclass(frozen=True)
+class Restarts(EachEpoch):
+    """Epochs until the validation loss is on a plateau, and from there, for each weight decay, `epochs` more.
+
+    The plateau: for `patience` epochs no loss has been below 1 - `share` times the last one that was so.
+    Rows have weight_decay, NaN before the plateau, and epoch, from 1 at either beginning.
+
+    Attributes:
+        values: the weight decays.
+        epochs: of each restart.
+        schedule: of each restart; None for the settings before.
+        patience: in epochs.
+        share: from 0 to less than 1.
+    """
+
+    values: tuple[float, ...]
+    epochs: int
+    schedule: Schedule | None
+    patience: int
+    share: float
+
+    def rows(self, training: Training) -> Iterator[Row]:
+        """As `Monitoring.rows` says."""
+        yield from self._to_plateau(training)
+        restore = training.engine.checkpoint()
+        again = replace(training, options=replace(training.options, epochs=self.epochs, schedule=self.schedule))
+        for value in self.values:
+            restore()
+            set_settings(training.opt, {"weight_decay": value})
+            for row in again.epochs():
+                yield {"weight_decay": value} | row
+
+    def count(self, epochs: int) -> int:
+        """As `Monitoring.count` says."""
+        return epochs + len(self.values) * self.epochs
+
+    def _to_plateau(self, training: Training) -> Iterator[Row]:
+        best, since = math.inf, 0
+        for row in training.epochs():
+            yield {"weight_decay": math.nan} | row
+            better = row["valid_loss"] < (1 - self.share) * best
+            best, since = (row["valid_loss"], 0) if better else (best, since + 1)
+            if since == self.patience:
+                return
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pycompare.training.batches import Batches, BatchLosses, OnLoss, SetRates, cast_batches
-from pycompare.training.engines.flat import FlatOptimizer
+from pycompare.seeding import generators_of
+from pycompare.training.batches import Batches, BatchLosses, OnLoss, Restore, SetRates, cast_batches
+from pycompare.training.engines.flat import FlatOptimizer, state_checkpoint
 from pycompare.training.losses import Loss
 from pycompare.training.network import first_parameter, outputs_for
 from pycompare.training.torch_private import backward
@@ -38,6 +39,23 @@ class Autograd:
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
         return validation_losses(self.network, self._cast(self.dl_valid), self.loss)
+
+    def checkpoint(self) -> Restore:
+        """As `Engine.checkpoint` says."""
+        tensors = [*self.network.parameters(), *self.network.buffers()]
+        kept = [tensor.detach().clone() for tensor in tensors]
+        generators = [(one, one.get_state()) for one in generators_of(tensors[0].device)]
+        state = self.opt.checkpoint() if isinstance(self.opt, FlatOptimizer) else state_checkpoint(self.opt)
+
+        @torch.no_grad()
+        def restore() -> None:
+            for tensor, value in zip(tensors, kept, strict=True):
+                tensor.copy_(value)
+            for generator, drawn in generators:
+                generator.set_state(drawn)
+            state()
+
+        return restore
 
     def _cast(self, batches: Batches) -> Batches:
         if isinstance(batches, DataLoader):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pycompare.threads import check_stop
-from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
 from pycompare.training.engines.compiled import codes
 from pycompare.training.engines.compiled.machine_code import kernel
 from pycompare.training.engines.compiled.tables import BatchTable, LayerTable, batch_table
@@ -82,6 +82,17 @@ class Compiled:
         told = _Told(self._valid.table)
         self._run(codes.VALIDATE, self._valid, told)
         return told.losses()
+
+    def checkpoint(self) -> Restore:
+        """As `Engine.checkpoint` says."""
+        values, moments, counters = self._flat.checkpoint(), self._moments.clone(), self._counters.copy()
+
+        def restore() -> None:
+            values()
+            self._moments.copy_(moments)
+            self._counters[:] = counters
+
+        return restore
 
     def _train_shown(self, told: _Told, on_step: OnLoss, set_rates: SetRates | None) -> None:
         for i, loss in enumerate(torch.from_numpy(told.values)):
