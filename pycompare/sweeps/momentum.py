@@ -89,7 +89,7 @@ def momentum_test(
     for value in values:
         ranges: dict[str, MomentumRange] = {CONSTANT: None, CYCLICAL: (low, value)}
         for policy, between in ranges.items():
-            arguments = optimizer_arguments | _momentum(optimizer, optimizer_arguments, value)
+            arguments = optimizer_arguments | momentum_arguments(optimizer, optimizer_arguments, value)
             options = replace(first.options, arguments=arguments, schedule=cycle(momentum=between))
             key = {"config": setting_label("momentum", value), "momentum": value, "policy": policy}
             runs += replace(first, options=options, facet=policy).under_seeds(key, several)
@@ -142,8 +142,8 @@ def _checked_low(low: float, values: Sequence[float]) -> float:
     return least
 
 
-def _momentum(optimizer: str | OptimizerFactory, arguments: dict[str, Any], value: float) -> dict[str, Any]:
-    """The argument of the optimizer that is its momentum."""
+def momentum_arguments(optimizer: str | OptimizerFactory, arguments: dict[str, Any], value: float) -> dict[str, Any]:
+    """The argument of the optimizer that is its momentum, or one clear error where it has none."""
     factory = optimizer_factory(optimizer)
     if accepts(factory, "momentum"):
         return {"momentum": value}
