@@ -30,6 +30,8 @@ from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock
 from .labs.rosenbrock import rosenbrock as rosenbrock
 from .seeding import torch_manual_seed as torch_manual_seed
+from .sweeps.batch_sizes import BatchSizes as BatchSizes
+from .sweeps.batch_sizes import compare_batch_sizes as compare_batch_sizes
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
 from .sweeps.momentum import MomentumTest as MomentumTest

@@ -25,6 +25,7 @@ from pycompare import (
     GradientRecord,
     GradientRecorder,
     activation_statistics,
+    compare_batch_sizes,
     compare_configs,
     compare_dropout,
     compare_gradients,
@@ -62,6 +63,7 @@ def _gradient_record() -> GradientRecord:
 
 RESULTS: dict[str, Callable[[], Result]] = {
     "comparison": lambda: compare_configs(2, lr=[0.1, 0.2]),
+    "batch_sizes": lambda: compare_batch_sizes([16, 64], "steps", 3, progress=False),
     "trajectory": lambda: optimize_rosenbrock(3, 0.1, 0.9),
     "descents": lambda: compare_descents(momentum=[0, 0.9], epochs=3),
     "plane": lambda: plane(_network(), ([[0.0, 1.0], [1.0, 1.0]], [[1.0], [2.0]]), n=3),

@@ -397,3 +397,39 @@ def search_weight_decay(
         with keeping_what_was_done(out, "weight_decay_search"):
             made = search(data=split(data, target).standardized(), **settings)
         report(made, out, formats)
+
+
+@lab.command("batch-size")
+def batch_size(
+    context: typer.Context,
+    sizes: Annotated[str, typer.Option(metavar=SEVERAL, help="Rows a step.")] = "4,16,64",
+    budget: Annotated[str, typer.Option(help="What all have the same of: epochs, steps or seconds.")] = "epochs",
+    amount: Annotated[float, typer.Option(help="Of the budget.")] = 30,
+    lr: Annotated[float, typer.Option(help="Learning rate of the smallest size.")] = 0.01,
+    scale_lr: Annotated[str, typer.Option(help="How it follows the size: fixed, linear or sqrt.")] = "fixed",
+    data: Data = "friedman3",
+    target: Target = None,
+    optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
+    loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1, cross_entropy or bce.")] = "mse",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = None,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    engine: Annotated[str, typer.Option(help="auto, autograd, fused or compiled: the same bits.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Folder for batch_sizes.csv and batch_sizes.png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Train one network with several batch sizes, all for the same epochs, steps or seconds.
+
+    Example: `pycompare lab batch-size --sizes 4,32,256 --budget seconds --amount 5 --seeds 5 --out out/`
+    """
+    with one_line_errors(context):
+        several = listed("sizes", sizes)
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.sweeps.batch_sizes import compare_batch_sizes
+
+        settings: dict[str, Any] = {"lr": lr, "scale_lr": scale_lr, "optimizer": optimizer, "loss": loss}
+        settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "engine": engine}
+        with keeping_what_was_done(out, "batch_sizes"):
+            made = compare_batch_sizes(several, budget, amount, data=split(data, target), **settings)
+        report(made, out, formats)

@@ -12,6 +12,7 @@ from pycompare.plots.comparison import metric_label, metrics
 
 _BAND = (0.1, 0.9)
 _DASHES = ("solid", "dashed", "dashdot", "dotted")
+_WHEN = {"seconds": "Seconds of training"}
 _MOST_BANDS = 4
 _MOST_LETTERS = 50  # side by side below an axis of 6 inches
 _STEEP = 10
@@ -19,7 +20,13 @@ _SLANTED = p9.theme(axis_text_x=p9.element_text(rotation=20, ha="right"))
 
 
 def plot_over_seeds(
-    data: pd.DataFrame, *, metric: str = "valid_loss", log: bool | None = None, rows: str | None = None
+    data: pd.DataFrame,
+    *,
+    metric: str = "valid_loss",
+    log: bool | None = None,
+    rows: str | None = None,
+    x: str | None = None,
+    log_x: bool = False,
 ) -> p9.ggplot:
     """Of each config the mean of a metric over seeds, by epoch or step, in a band of their middle 80 %.
 
@@ -31,13 +38,16 @@ def plot_over_seeds(
         metric: the column that is drawn.
         log: a logarithmic axis; unless given, where the largest mean is ten times the median or more.
         rows: the column with a facet for each of its values; of a column "loss" with an axis each.
+        x: the column that takes the place of epoch or step: samples or seconds, the same for all seeds of a config.
+        log_x: a logarithmic axis of it, for what is above 0.
     """
     one_of("metric", metric, metrics(data), "Choose a column of `data`.")
     data = facet_labels(data, rows)
     drawn = data[_counts(data, metric)]
     if drawn.empty:
         return _all_diverged(data)
-    when, bands = "step" if "step" in data else "epoch", _count(data["seed"]) > 1
+    when, bands = x or ("step" if "step" in data else "epoch"), _count(data["seed"]) > 1
+    drawn = drawn[drawn[when] > 0] if log_x else drawn
     keys = ["config", *([rows] if rows else [])]
     frame = _means(drawn, metric, [*keys, when])
     log = _is_steep(frame["mean"]) if log is None else log
@@ -55,16 +65,21 @@ def plot_over_seeds(
         + (p9.geom_ribbon(p9.aes(ymin="low", ymax="high", fill="config"), alpha=0.2, color="none") if bands else [])
         + p9.geom_line(data=frame[points > 1], size=0.8)
         + ([p9.geom_point(data=frame[points == 1], show_legend=False)] if (points == 1).any() else [])
-        + p9.scale_x_continuous(breaks=whole_breaks)
+        + _along(when, log=log_x)
         + (p9.scale_y_log10() if log else [])
         + _keys(list(names.values()))
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + (panels or facets(frame, rows))
-        + p9.labs(
-            x=when.capitalize(), y=metric_label(metric, data), caption=caption(_notes(data, metric, rows, bands=bands))
-        )
+        + p9.labs(x=_WHEN.get(when, when.capitalize()), y=metric_label(metric, data))
+        + p9.labs(caption=caption(_notes(data, metric, rows, bands=bands)))
     )
+
+
+def _along(when: str, *, log: bool) -> p9.scale_x_continuous:
+    if log:
+        return p9.scale_x_log10()
+    return p9.scale_x_continuous(breaks=whole_breaks) if when in ("epoch", "step") else p9.scale_x_continuous()
 
 
 def plot_paired(

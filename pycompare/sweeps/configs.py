@@ -135,7 +135,7 @@ def compare_configs(
         split=split,
         options=options,
         seed=checked_seed(seed),
-        device=_checked_device(device),
+        device=checked_device(device),
         dtype=checked_dtype(dtype),
         keep_network=flag("keep_networks", keep_networks),
     )
@@ -254,7 +254,8 @@ def _checked_n_jobs(n_jobs: int | None, on_epoch: OnEpoch | None) -> int | None:
     return checked_n_jobs(n_jobs)
 
 
-def _checked_device(device: torch.device | str) -> torch.device:
+def checked_device(device: torch.device | str) -> torch.device:
+    """`device`, usable here, or one clear error."""
     try:
         probe = torch.zeros((), device=device)
         probe.item()  # the device "meta" holds no numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -35,6 +36,12 @@ class Autograd:
         """As `Engine.train` says."""
         batches = _counted(self._cast(self.dl_train), set_rates) if set_rates else self._cast(self.dl_train)
         return training_losses(self.network, batches, self.opt, self.loss, self._shown(on_step))
+
+    def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
+        """As `Engine.take_steps` says."""
+        part = islice(self._cast(self.dl_train), batches.start, batches.stop)
+        counted = _counted(part, set_rates, batches.start) if set_rates else part
+        training_losses(self.network, counted, self.opt, self.loss)
 
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
@@ -74,9 +81,9 @@ class Autograd:
         return shown
 
 
-def _counted(batches: Batches, before: SetRates) -> Iterator[Any]:
-    """`batches`, with `before` called with the place of each when it is asked for."""
-    for i, batch in enumerate(batches):
+def _counted(batches: Batches, before: SetRates, first: int = 0) -> Iterator[Any]:
+    """`batches` from the `first` on, with `before` called with the place of each when it is asked for."""
+    for i, batch in enumerate(batches, first):
         before(i)
         yield batch
 

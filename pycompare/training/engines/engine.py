@@ -48,6 +48,9 @@ class Engine(Protocol):
         nothing of the training, and may be called for many batches before the first is trained on.
         """
 
+    def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
+        """Train on some batches of an epoch, by their places; nothing is told of them."""
+
     def validate(self) -> BatchLosses:
         """The loss of every validation batch."""
 

@@ -55,6 +55,13 @@ class Fused:
         self.flat.publish()
         return losses
 
+    def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
+        """As `Engine.take_steps` says."""
+        with torch.inference_mode():
+            for i in batches:
+                self._step(i, None, set_rates)
+        self.flat.publish()
+
     @torch.inference_mode()
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
