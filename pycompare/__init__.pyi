@@ -13,6 +13,8 @@ from .labs.activations import activation_statistics as activation_statistics
 from .labs.boundaries import Boundary as Boundary
 from .labs.boundaries import Snapshots as Snapshots
 from .labs.boundaries import decision_boundary as decision_boundary
+from .labs.discipline import Discipline as Discipline
+from .labs.discipline import discipline as discipline
 from .labs.dropout import DropoutComparison as DropoutComparison
 from .labs.dropout import compare_dropout as compare_dropout
 from .labs.ensembles import MCDropout as MCDropout
