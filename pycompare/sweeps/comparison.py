@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from os import PathLike
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -33,6 +34,7 @@ class Comparison(Result):
         made_with: what else made it: the engine that trained and why, threads, this machine's kernels, data, network.
         input_size: the largest root mean square of a column of the training inputs: 1 where they are standardised.
         networks: the trained networks by config, where they were to be kept.
+        constant_loss: the training loss of the best constant prediction; None for a loss of one's own.
     """
 
     parameter: str
@@ -41,6 +43,7 @@ class Comparison(Result):
     made_with: dict[str, Any] = field(default_factory=dict, repr=False)
     input_size: float = 1.0
     networks: dict[str, nn.Module] = field(default_factory=dict, repr=False)
+    constant_loss: float | None = field(default=None, kw_only=True)
     _name: ClassVar[str] = "comparison"
     _when: ClassVar[str] = "epoch"  # the column of what a run's rows are in the order of
     # The fields beside data that save() writes, and what they are in JSON.
@@ -50,6 +53,7 @@ class Comparison(Result):
         "arguments": dict,
         "made_with": dict,
         "input_size": float,
+        "constant_loss": (float, NoneType),
     }
 
     @classmethod
@@ -67,7 +71,7 @@ class Comparison(Result):
                 f"`folder` must hold what save() wrote; got {str(folder)!r}, whose comparison lacks columns or"
                 " settings. Save it again."
             )
-        parts = {name: settings[name] for name in cls._saved}
+        parts: dict[str, Any] = {name: settings.get(name) for name in cls._saved}
         made_with = parts["made_with"] | {"versions": settings.get("versions", {})}
         return cls(data, **parts | {"values": tuple(parts["values"]), "made_with": made_with})
 
@@ -113,6 +117,14 @@ class Comparison(Result):
             return plot_paired(self.data, metric=metric, log=log)
         return plot_final(self.data, parameter=self.parameter, metric=metric, log=log, note=self._advice())
 
+    def plot_gap(self) -> ggplot:
+        """The validation curves and, below them, their `generalization_gap`; over several seeds, means and bands."""
+        from pycompare.plots import plot_gap
+        from pycompare.sweeps.diagnose import generalization_gap
+
+        gap = generalization_gap(self)["gap"]
+        return plot_gap(self.data.assign(gap=gap), when=self._when, note=self._advice())
+
     def _advice(self) -> str:
         scheduled = "schedule" in (self.parameter, *self.arguments)
         lr = 0.0 if scheduled else self.arguments.get("lr", 0.0)
@@ -123,6 +135,11 @@ class Comparison(Result):
         made_with = dict(self.made_with)
         loaded = {"versions": made_with.pop("versions")} if "versions" in made_with else {}
         return told | {"made_with": made_with} | loaded
+
+    def _words(self) -> str:
+        from pycompare.sweeps.diagnose import diagnose
+
+        return "\n".join(diagnose(self).sentences)
 
     def _title(self) -> str:
         fixed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())

@@ -16,7 +16,7 @@ from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split, course_data
 from pycompare.labels import value_label
 from pycompare.seeding import checked_seed
-from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.runs import (
     NetworkFactory,
@@ -136,7 +136,8 @@ def compare_configs(
     arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
     told = tuple(map(_cell, values))
-    return Comparison(frame, parameter, told, arguments, made, size, networks(runs, outcomes))
+    constant = constant_loss(split.train.tensors[1], options.loss)
+    return Comparison(frame, parameter, told, arguments, made, size, networks(runs, outcomes), constant_loss=constant)
 
 
 def _cell(value: Any) -> Any:
