@@ -89,27 +89,28 @@ def diagnose(comparison: Comparison) -> Diagnosis:
     zigzag is the smaller of two successive changes of valid_loss that have opposite signs; "smooth" is the median of
     three neighbouring epochs. Below, "third" is a third of the epochs.
 
-    | reading | holds when |
-    |---|---|
-    | diverged | a valid_loss is not finite; then nothing else is read |
-    | underfitting | train_loss ends at 0.9 or more of what the best constant prediction has |
+    | reading | holds when | usual cause |
+    |---|---|---|
+    | diverged | a valid_loss is not finite; then nothing else is read | a rate too large |
+    | underfitting | train_loss ends at 0.9 or more of what the best constant prediction has | too few
+        epochs, a rate too large or too small, too much decay |
     | overfitting | the smooth valid_loss ends above its least by 0.05 of the size or more, and by more than two mean
-        zigzags of the second half, while the smooth train_loss ends no higher than it was there |
-    | rate too large, rising | train_loss exceeds an earlier value of its own by 0.25 of the size or more |
-    | rate too large, noisy | the mean zigzag of the second half is 0.03 of the size or more |
+        zigzags of the second half, while the smooth train_loss ends no higher than it was there | too many epochs |
+    | rising | train_loss exceeds an earlier value of its own by 0.25 of the size or more | a rate too large |
+    | noisy | the mean zigzag of the second half is 0.03 of the size or more | a rate too large, batches too small |
+    | slow | the smooth valid_loss fell by 0.03 of the size or more in the middle third and in the last, which brought
+        at least half as much, and by more than a mean zigzag; the smooth train_loss fell in the last third, too; and
+        the run is neither rising nor noisy | a rate too small |
     | not yet flat | the smooth valid_loss fell in the last third by 0.03 of the size or more, and by more than a mean
-        zigzag; and it is not: |
-    | rate too small | so it did in the last third, and in the middle third, which brought at most twice as much; the
-        smooth train_loss fell in the last third, too, and the rate is not too large |
+        zigzag; and it is not slow | too few epochs |
     | steep, then flat | valid_loss fell in the first fifth of the epochs by 0.5 of the size or more, keeps within
-        0.1 of the size from then on, and is flat: Smith's early sign of a good setting |
+        0.1 of the size from then on, and has become flat | Smith's early sign of a good setting |
 
     A run of fewer than 6 epochs can only be diverged or underfitting, one of a single epoch only diverged. Underfitting
     is told by a constant prediction rather than by the other runs, the best of which may underfit, too. What a constant
     has is not known of a user's own loss, which is then not read so; and "mse" of batches of 1 or 2, a mean of RMSEs,
-    is up to a fifth less than that of the whole set, so that some underfitting is missed there. Noise comes from small
-    batches and small validation sets, too, and rises from decay and momentum: "rate" is the usual cause, not the only
-    one. Accuracies are not read.
+    is up to a fifth less than that of the whole set, so that some underfitting is missed there. Causes are
+    not read: docs/labs/diagnosis.md has how often a change of the rate was what helped. Accuracies are not read.
 
     Arguments:
         comparison: what `compare_configs` returns, or a laboratory built on it.
@@ -140,7 +141,7 @@ def diagnose(comparison: Comparison) -> Diagnosis:
     for _, run in data.groupby(keys, sort=False, dropna=False):
         with np.errstate(all="ignore"):  # what overflows is inf or NaN, of which no rule holds
             rows.append({name: run[name].iloc[0] for name in keys} | _numbers(run, when, constant))
-    frame = pd.DataFrame(rows).astype({"diverged_at": "Int64", "least_at": "Int64"})
+    frame = pd.DataFrame(rows).replace([np.inf, -np.inf], np.nan).astype({"diverged_at": "Int64", "least_at": "Int64"})
     readings = ["; ".join(rule.reading for rule in _held(row)) for row in frame.itertuples()]
     configs = [name for name in ("config", getattr(comparison, "rows", None)) if name]
     return Diagnosis(frame.assign(reading=readings), _sentences(frame, configs, when))
@@ -180,8 +181,8 @@ def _smooth(losses: pd.Series[float]) -> pd.Series[float]:
     return losses.rolling(3, center=True, min_periods=1).median()
 
 
-def _size(valid: pd.Series[float]) -> float:
-    return float(valid.iloc[len(valid) // 2 :].abs().mean())
+def _size(valid: pd.Series[float]) -> np.float64:
+    return np.float64(valid.iloc[len(valid) // 2 :].abs().mean())
 
 
 def _turn(steps: pd.Series[int], train: pd.Series[float], valid: pd.Series[float]) -> dict[str, Any]:
@@ -197,7 +198,7 @@ def _turn(steps: pd.Series[int], train: pd.Series[float], valid: pd.Series[float
     }
 
 
-def _rise(train: pd.Series[float], size: float) -> dict[str, Any]:
+def _rise(train: pd.Series[float], size: np.float64) -> dict[str, Any]:
     """The largest rise of the training loss above what it had been before."""
     lowest = train.cummin()
     at = int((train - lowest).fillna(0).to_numpy().argmax())
@@ -277,17 +278,17 @@ _RULES = (
         ),
     ),
     _Rule(
-        "rate too large, rising",
+        "rising",
         lambda run: run.rise >= RISE,
         lambda run, _: f"the training loss rises from {run.rise_from:.3g} to {run.rise_to:.3g}",
     ),
     _Rule(
-        "rate too large, noisy",
+        "noisy",
         lambda run: run.zigzag >= NOISE,
         lambda run, _: f"the validation loss goes back and forth by {run.zigzag:.0%} on average",
     ),
     _Rule(
-        "rate too small",
+        "slow",
         _is_slow,
         lambda run, _: f"a steady fall: {run.middle_fall:.0%} in the middle third, {run.late_fall:.0%} in the last",
     ),
