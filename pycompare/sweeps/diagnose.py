@@ -16,12 +16,12 @@ from pycompare.sweeps.comparison import Comparison
 
 LEAST_ROWS = 6  # with fewer a third of a curve is less than two points, and no shape
 UNDERFIT = 0.9  # of a constant's loss: for RMSE, less than a fifth of the variance is explained
-OVERFIT = 0.05  # what a picture shows as a turn; a smaller one, of the laboratories' 300 rows, is chance
-OVERFIT_NOISE = 2.0  # the least of many noisy values lies below the others by about this many zigzags
-RISE = 0.25  # a descent with steps short enough never rises; batches differ by less than this
-NOISE = 0.03  # a jagged line in a picture; smooth descents on the course's data stay below 0.006
+OVERFIT = 0.05  # the least turn that is seen in a picture of the whole curve
+OVERFIT_NOISE = 2.0  # the least of noisy values lies below them by chance: that is no turn
+RISE = 0.25  # the course's runs: those seen to climb have 0.28 or more, the others 0.13 or less
+NOISE = 0.03  # of the same runs: the jagged lines have 0.05 and 0.13, the others 0.02 or less
 STILL_FALLING = 0.03  # in a third of the epochs: less is a slope that a picture does not show
-PACE = 0.5  # who halves what is left in a third of the epochs could, at a larger rate, have done it sooner
+PACE = 0.5  # what is left is halved in a third of the epochs, or takes longer
 STEEP = 0.5  # of the later loss: half as much again was lost at once
 FLAT = 0.1  # the whole range of what follows, which is then a fifth of the fall at most
 
@@ -56,7 +56,7 @@ def generalization_gap(comparison: Comparison) -> pd.DataFrame:
     """The validation loss minus the training loss, of each run after each epoch.
 
     For "mse" both are means over batches of their RMSEs, for other losses of the losses. `compare_configs` measures the
-    training loss *during* the epoch, each batch before its step: by networks that are half an epoch older on average,
+    training loss *during* the epoch, each batch before its step: by networks half an epoch younger on average,
     and with dropout active, while the validation loss is that of the network after the epoch, without dropout.
     Both make the training loss larger and the gap smaller, below 0 where the loss falls fast: a gap of the first
     epoch, which begins with an untrained network, says little. Small batches shift it, too: their mean RMSE is less
