@@ -36,6 +36,9 @@ from .sweeps.batch_sizes import BatchSizes as BatchSizes
 from .sweeps.batch_sizes import compare_batch_sizes as compare_batch_sizes
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
+from .sweeps.diagnose import Diagnosis as Diagnosis
+from .sweeps.diagnose import diagnose as diagnose
+from .sweeps.diagnose import generalization_gap as generalization_gap
 from .sweeps.momentum import MomentumTest as MomentumTest
 from .sweeps.momentum import momentum_test as momentum_test
 from .sweeps.weight_decay import WeightDecaySearch as WeightDecaySearch

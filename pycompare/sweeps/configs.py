@@ -15,7 +15,7 @@ from pycompare.checks import flag
 from pycompare.data.split import Split, course_data
 from pycompare.labels import setting_label
 from pycompare.seeding import checked_seed
-from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.runs import (
     NetworkFactory,
@@ -153,6 +153,7 @@ def compare_configs(
         networks(runs, outcomes),
         rows or None,
         tuple(variation.told(rows)) if rows else (),
+        constant_loss=_constant_loss(runs) if "loss" in variation.fixed else None,
     )
 
 
@@ -171,6 +172,10 @@ def _runs(shared: Run, variation: Variation) -> list[Run]:
         run = replace(shared, make_network=make, options=run_options(shared.options, settings))
         runs.append(replace(run, key={"config": label} | cells, facet=", ".join(facet)))
     return runs
+
+
+def _constant_loss(runs: Sequence[Run]) -> float | None:
+    return constant_loss(runs[0].split.train.tensors[1], runs[0].options.loss)
 
 
 def _without_network(settings: dict[str, Any]) -> dict[str, Any]:
