@@ -79,7 +79,8 @@ def generalization_gap(comparison: Comparison) -> pd.DataFrame:
         ['config', 'lr', 'epoch', 'gap']
     """
     data = _checked(comparison).data
-    return data[_keys(data)].assign(gap=data["valid_loss"] - data["train_loss"])
+    gap = data["valid_loss"] - data["train_loss"]
+    return data[[*_keys(comparison), comparison._when]].assign(gap=gap)
 
 
 def diagnose(comparison: Comparison) -> Diagnosis:
@@ -135,7 +136,7 @@ def diagnose(comparison: Comparison) -> Diagnosis:
         lr = 0.01: underfitting (the training loss ends at 1.26, 3.70 times what a constant prediction has)
     """
     data, when = _checked(comparison).data, comparison._when
-    keys = [name for name in _keys(data) if name != when]
+    keys = _keys(comparison)
     constant = np.nan if comparison.constant_loss is None else comparison.constant_loss
     rows: list[dict[str, Any]] = []
     for _, run in data.groupby(keys, sort=False, dropna=False):
@@ -143,7 +144,7 @@ def diagnose(comparison: Comparison) -> Diagnosis:
             rows.append({name: run[name].iloc[0] for name in keys} | _numbers(run, when, constant))
     frame = pd.DataFrame(rows).replace([np.inf, -np.inf], np.nan).astype({"diverged_at": "Int64", "least_at": "Int64"})
     readings = ["; ".join(rule.reading for rule in _held(row)) for row in frame.itertuples()]
-    configs = [name for name in ("config", getattr(comparison, "rows", None)) if name]
+    configs = [name for name in ("config", comparison.rows) if name]
     return Diagnosis(frame.assign(reading=readings), _sentences(frame, configs, when))
 
 
@@ -155,9 +156,10 @@ def _checked(comparison: Comparison) -> Comparison:
     return comparison
 
 
-def _keys(data: pd.DataFrame) -> list[str]:
-    """The columns that tell rows apart: all but those measured."""
-    return [name for name in map(str, data) if not name.startswith(("train_", "valid_"))]
+def _keys(comparison: Comparison) -> list[str]:
+    """The columns that tell runs apart."""
+    possible = ("config", comparison.parameter, comparison.rows, "seed")
+    return [*dict.fromkeys(name for name in possible if name in comparison.data and name)]
 
 
 def _numbers(run: pd.DataFrame, when: str, constant: float) -> dict[str, Any]:
