@@ -156,11 +156,16 @@ class Comparison(Result):
         return paired_differences(self.data, metric, self.rows)
 
     def _words(self) -> str:
-        from pycompare.sweeps.diagnose import diagnose
 
         compared = "seed" in self.data and len({*self.data["seed"]}) > 1 and self.parameter != "loss"
-        differences = [difference_words(self.differences(), self.rows)] if compared else []
-        return "\n".join([*diagnose(self).sentences, *differences])
+        differing = difference_words(self.differences(), self.rows) if compared else ""
+        return "\n".join([*self._readings(), *([differing] if differing else [])])
+
+    def _readings(self) -> tuple[str, ...]:
+        """What `diagnose` says of the curves, a line each."""
+        from pycompare.sweeps.diagnose import diagnose
+
+        return diagnose(self).sentences
 
     def _facets(self) -> str | None:
         """What curves have a facet for each value of: curves of several losses have no common axis."""

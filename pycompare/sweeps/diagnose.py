@@ -14,7 +14,6 @@ from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label
 from pycompare.sweeps.comparison import Comparison
 
-_TIMES = ("epoch", "step", "samples", "seconds")
 LEAST_ROWS = 6  # with fewer a third of a curve is less than two points, and no shape
 UNDERFIT = 0.9  # of a constant's loss: for RMSE, less than a fifth of the variance is explained
 OVERFIT = 0.05  # the least turn that is seen in a picture of the whole curve
@@ -80,8 +79,8 @@ def generalization_gap(comparison: Comparison) -> pd.DataFrame:
         ['config', 'lr', 'epoch', 'gap']
     """
     data = _checked(comparison).data
-    told = [*_keys(data), *(name for name in _TIMES if name in data)]
-    return data[told].assign(gap=data["valid_loss"] - data["train_loss"])
+    gap = data["valid_loss"] - data["train_loss"]
+    return data[[*_keys(comparison), comparison._when]].assign(gap=gap)
 
 
 def diagnose(comparison: Comparison) -> Diagnosis:
@@ -137,7 +136,7 @@ def diagnose(comparison: Comparison) -> Diagnosis:
         lr = 0.01: underfitting (the training loss ends at 1.26, 3.70 times what a constant prediction has)
     """
     data, when = _checked(comparison).data, comparison._when
-    keys = _keys(data)
+    keys = _keys(comparison)
     constant = np.nan if comparison.constant_loss is None else comparison.constant_loss
     rows: list[dict[str, Any]] = []
     for _, run in data.groupby(keys, sort=False, dropna=False):
@@ -157,10 +156,10 @@ def _checked(comparison: Comparison) -> Comparison:
     return comparison
 
 
-def _keys(data: pd.DataFrame) -> list[str]:
-    """The columns that tell runs apart: those before their epochs or steps."""
-    names = [str(name) for name in data]
-    return names[: min(names.index(name) for name in _TIMES if name in names)]
+def _keys(comparison: Comparison) -> list[str]:
+    """The columns that tell runs apart."""
+    possible = ("config", comparison.parameter, comparison.rows, "seed")
+    return [*dict.fromkeys(name for name in possible if name in comparison.data and name)]
 
 
 def _numbers(run: pd.DataFrame, when: str, constant: float) -> dict[str, Any]:

@@ -28,7 +28,9 @@ FAST = 0.5 + 0.4 * 0.2**EPOCHS  # at its end after a few epochs
 
 
 def _comparison(
-    *runs: Curves, constant: float | None = 1.0, seeds: bool = False, kind: type[Comparison] = Comparison
+    *runs: Curves,
+    constant: float | None = 1.0,
+    seeds: bool = False,
 ) -> Comparison:
     """Runs as a comparison of learning rates; with `seeds`, all of one rate."""
     frames = []
@@ -38,7 +40,7 @@ def _comparison(
         epochs = range(1, len(valid) + 1)
         frames.append(pd.DataFrame(key | {"epoch": epochs, "train_loss": train, "valid_loss": valid}))
     data = pd.concat(frames, ignore_index=True)
-    return kind(data, "lr", tuple(data["lr"].unique()), {"epochs": len(runs[0][1])}, constant_loss=constant)
+    return Comparison(data, "lr", tuple(data["lr"].unique()), {"epochs": len(runs[0][1])}, constant_loss=constant)
 
 
 def _readings(train: Any, valid: Any, **options: Any) -> set[str]:
@@ -171,14 +173,16 @@ def test_of_several_seeds_it_is_told_in_how_many() -> None:
     assert told.data["seed"].tolist() == [0, 1, 2, 3]
 
 
-class _TwoWays(Comparison):
-    rows = "batch_size"
-
-
 def test_a_second_varied_argument_has_lines_of_its_own() -> None:
-    comparison = _comparison(KINDS["well"][0], KINDS["noisy"][0], kind=_TwoWays)
+    comparison = _comparison(KINDS["well"][0], KINDS["noisy"][0])
     data = comparison.data.assign(config="lr = 1", lr=1.0, batch_size=[16] * 30 + [32] * 30)
-    told = diagnose(_TwoWays(data, "lr", (1.0,), {}))
+    both = Comparison(data, "lr", (1.0,), {}, rows="batch_size", row_values=(16, 32))
+    told = diagnose(both)
+    assert both.plot_gap().data["config"].cat.categories.tolist() == [
+        "lr = 1, batch_size = 16",
+        "lr = 1, batch_size = 32",
+    ]
+    assert generalization_gap(both).columns.tolist() == ["config", "lr", "batch_size", "epoch", "gap"]
     assert [sentence.partition(":")[0] for sentence in told.sentences] == ["lr = 1, batch_size = 32"]
     assert told.data["batch_size"].tolist() == [16, 32]
 
@@ -272,7 +276,7 @@ def test_a_comparison_says_what_is_read_in_it(tmp_path: Path) -> None:
     comparison = compare_configs(epochs=2, lr=[0.1, 1e30], progress=False)
     said = str(diagnose(comparison))
     assert "lr = 1e+30: diverged (at epoch 1)" in said
-    assert repr(comparison).endswith(f"\n\n{said}")
+    assert f"\n\n{said}" in repr(comparison)
     comparison.save(tmp_path, ())
     assert repr(Comparison.load(tmp_path)) == repr(comparison)
 
