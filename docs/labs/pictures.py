@@ -39,7 +39,7 @@ def _run(code: str, namespace: dict[str, Any]) -> Any:
     """The value of the last line, None unless it is an expression."""
     body = ast.parse(code).body
     last = ast.Expression(body.pop().value) if isinstance(body[-1], ast.Expr) else None
-    exec(compile(ast.Module(body, []), "<block>", "exec"), namespace)
+    exec(compile(ast.Module(body, []), "<block>", "exec", dont_inherit=True), namespace)  # not this file's annotations
     return eval(compile(last, "<block>", "eval"), namespace) if last else None
 
 

@@ -159,13 +159,7 @@ class Comparison(Result):
 
         compared = "seed" in self.data and len({*self.data["seed"]}) > 1 and self.parameter != "loss"
         differing = difference_words(self.differences(), self.rows) if compared else ""
-        return "\n".join([*self._readings(), *([differing] if differing else [])])
-
-    def _readings(self) -> tuple[str, ...]:
-        """What `diagnose` says of the curves, a line each."""
-        from pycompare.sweeps.diagnose import diagnose
-
-        return diagnose(self).sentences
+        return "\n".join([*diagnose(self).sentences, *([differing] if differing else [])])
 
     def _facets(self) -> str | None:
         """What curves have a facet for each value of: curves of several losses have no common axis."""
