@@ -93,7 +93,7 @@ def facets(frame: pd.DataFrame, name: str | None) -> list[Any]:
     if name is None:
         return []
     n = len(frame[name].cat.categories)
-    size = p9.theme(figure_size=(8, 1.5 + 2.6 * -(-n // _ABREAST)), strip_text=p9.element_text(ha="left"))
+    size = p9.theme(figure_size=(8, 1.5 + 2.5 * -(-n // _ABREAST)), strip_text=p9.element_text(ha="left"))
     return [
         p9.facet_wrap(name, ncol=min(n, _ABREAST), scales="free_y" if name == "loss" else "fixed", drop=False),
         size,

@@ -156,6 +156,7 @@ class Comparison(Result):
         return paired_differences(self.data, metric, self.rows)
 
     def _words(self) -> str:
+        from pycompare.sweeps.diagnose import diagnose
 
         compared = "seed" in self.data and len({*self.data["seed"]}) > 1 and self.parameter != "loss"
         differing = difference_words(self.differences(), self.rows) if compared else ""
