@@ -27,6 +27,7 @@ from .labs.initialization import InitComparison as InitComparison
 from .labs.initialization import compare_inits as compare_inits
 from .labs.lr_range import RangeTestResult as RangeTestResult
 from .labs.lr_range import lr_range_test as lr_range_test
+from .labs.one_cycle import compare_one_cycle as compare_one_cycle
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pycompare.cli.course import compare, rosenbrock
+from pycompare.cli.hyper_parameters import hyper_parameters
 from pycompare.cli.labs import lab
 from pycompare.cli.parity import doctor, parity
 from pycompare.cli.process import run_command
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(compare)
 app.command()(rosenbrock)
+lab.add_typer(hyper_parameters)
 app.add_typer(lab, name="lab")
 app.command()(parity)
 app.command()(doctor)
