@@ -154,14 +154,10 @@ def test_n_jobs_2() -> None:
     assert sweeps[1].made_with["engine"] == "compiled"
 
 
-def _no_numba(name: str) -> Any:
-    return None if name == "numba" else object()
-
-
 FALLBACKS: dict[str, tuple[str, Any, nn.Module, str, str]] = {
     "no numba": (
-        "importlib.util.find_spec",
-        _no_numba,
+        "pycompare.training.engines.covers.has_numba",
+        lambda: False,
         nn.ReLU(),
         "mse",
         r"without numba, .*'.\[fast\]'",

@@ -40,6 +40,7 @@ class Compiled:
         self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData
     ) -> None:
         parameters: list[Tensor] = list(network.parameters())
+        self._modules = list(network.modules())
         self._network, self._opt, self._code = network, opt, _OPTIMIZERS[type(opt)]
         self._flat = FlatParameters(parameters, opt)
         self._layers = LayerTable(network, max(data.most_rows for data in (train, valid)))
@@ -89,7 +90,8 @@ class Compiled:
 
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
-        self._network.eval()
+        if any(module.training for module in self._modules):  # `eval` takes as long as a batch
+            self._network.eval()
         told = _Told(self._valid.table)
         self._run(codes.VALIDATE, self._valid, told, range(len(told.values)))
         return told.losses()
