@@ -231,7 +231,8 @@ def _row(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> dict[str, 
     """What an epoch is told by, in a row of `train_valid`'s frame."""
     row = {"train_loss": _mean_loss(trained, loss), "valid_loss": _mean_loss(validated, loss)}
     if loss.rooted:
-        row["valid_rmse"] = math.sqrt(np.average(validated.losses.double().numpy(), weights=validated.sizes))
+        squares = validated.losses.double().numpy() * validated.sizes
+        row["valid_rmse"] = math.sqrt(squares.sum() / sum(validated.sizes))
     if loss.of_classes:
         row |= {"train_accuracy": trained.accuracy(), "valid_accuracy": validated.accuracy()}
     return row

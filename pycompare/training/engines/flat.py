@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pycompare.training.batches import Restore
 from pycompare.training.optim import LibTorchOptimizer
-from pycompare.training.torch_private import foreach_copy_, set_grad_enabled
+from pycompare.training.torch_private import foreach_clone, foreach_copy_, set_grad_enabled
 
 # In bytes; PyTorch's allocator aligns tensors so, and MKL's sums of products depend on it.
 ALIGNMENT = 64
@@ -42,8 +42,8 @@ class FlatParameters:
     def publish(self) -> None:
         """Copy values and gradients to the parameters."""
         foreach_copy_(self._parameters, self.values)
-        for parameter, grad in zip(self._parameters, self.grads, strict=True):
-            parameter.grad = torch.empty_like(grad).copy_(grad)
+        for parameter, grad in zip(self._parameters, foreach_clone(self.grads), strict=True):
+            parameter.grad = grad
 
     def show(self, network: nn.Module, loss: Tensor, on_step: Callable[[Tensor], object]) -> None:
         """Call `on_step` with all where PyTorch keeps it, and take back parameters and gradients as it leaves them."""
@@ -155,4 +155,4 @@ def _flat_zeros(like: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     for tensor in like:
         starts.append(starts[-1] + -(-tensor.numel() // aligned) * aligned)
     buffer = torch.zeros(starts[-1], dtype=like[0].dtype, device="cpu")
-    return buffer, [buffer[i : i + t.numel()].view(t.shape) for i, t in zip(starts, like, strict=False)]
+    return buffer, [buffer.as_strided(t.shape, t.stride(), i) for i, t in zip(starts, like, strict=False)]
