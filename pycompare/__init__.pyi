@@ -52,3 +52,4 @@ from .training.schedules import OneCycle as OneCycle
 from .training.schedules import RisingRate as RisingRate
 from .training.schedules import Schedule as Schedule
 from .training.schedules import StepRate as StepRate
+from .training.stopping import EarlyStopping as EarlyStopping

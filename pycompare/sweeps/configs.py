@@ -23,6 +23,7 @@ from pycompare.sweeps.runs import (
     OnEpoch,
     Run,
     checked_n_jobs,
+    checked_restarts,
     made_with,
     networks,
     train_all,
@@ -34,6 +35,7 @@ from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, accepts, make_optimizer, optimizer_factory
 from pycompare.training.options import Options, checked_dtype
 from pycompare.training.schedules import Schedule, check_schedule, checked_schedule
+from pycompare.training.stopping import EarlyStopping
 
 
 def compare_configs(
@@ -45,6 +47,8 @@ def compare_configs(
     beta2: Numbers = 0.999,
     *,
     schedule: Schedule | Sequence[Schedule | None] | None = None,
+    early_stopping: EarlyStopping | None = None,
+    restarts: int = 0,
     data: Split | None = None,
     network: NetworkFactory | None = None,
     seed: int = 123,
@@ -72,6 +76,11 @@ def compare_configs(
             in [0, 1).
         schedule: as in `train_valid`: what it sets takes the place of lr, weight_decay or beta1. In a list, None stands
             for these.
+        early_stopping: when a run is to end before the last epoch, with the best weights; `EarlyStopping` tells the
+            rule.
+        restarts: how often a run that early stopping has ended starts again, from other initial weights: the n-th start
+            has the run's seed plus (n - 1) million. The first that is not ended, or else the last, ends the run. The
+            best of its starts, by what early stopping goes by, is kept; the frame has its number, from 1, as `start`.
         data: training and validation set; `course_data()` unless given.
         network: a callable that makes a fresh network; unless given, an `MLP` of the data's width (for "cross_entropy",
             with one output for each class).
@@ -107,7 +116,7 @@ def compare_configs(
         >>> compare_configs(epochs=2, schedule=[None, OneCycle(0.05, steps=88)]).summary()["config"].tolist()
         ['schedule = None', 'schedule = OneCycle(max_lr=0.05, steps=88)']
     """
-    options = Options(epochs, 1, optimizer, {}, find_loss(loss), engine, threads)
+    options = Options(epochs, 1, optimizer, {}, find_loss(loss), engine, threads, early_stopping=early_stopping)
     numbers = {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     variation = vary(numbers | ({} if schedule is None else {"schedule": schedule}), _CHECKS)
     parameter, values = the_list(variation, "lr=[0.1, 0.2]", [*_CHECKS])
@@ -122,6 +131,7 @@ def compare_configs(
         device=_checked_device(device),
         dtype=checked_dtype(dtype),
         keep_network=flag("keep_networks", keep_networks),
+        restarts=checked_restarts(restarts, options),
     )
     sample = first.check_network()
     several = checked_seeds(seed, seeds)
@@ -161,6 +171,8 @@ def _check_schedules(runs: Sequence[Run], network: nn.Module) -> None:
 def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
     options, dtype, device = run.options, str(run.dtype).removeprefix("torch."), str(run.device)
     told = {"epochs": options.epochs, **({"seed": run.seed} if seeds is None else {"seeds": list(seeds)})}
+    if options.early_stopping:
+        told |= {"early_stopping": options.early_stopping, "restarts": run.restarts}
     return told | {"optimizer": options.optimizer, "loss": options.loss.given, "dtype": dtype, "device": device}
 
 

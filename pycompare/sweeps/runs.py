@@ -32,12 +32,24 @@ CPU, EACH_EPOCH = torch.device("cpu"), EachEpoch()
 
 @dataclass
 class Outcome:
-    """What came of one training so far: rows, the engine that trained and why, and where asked for the network."""
+    """What came of one training so far.
+
+    Attributes:
+        rows: what was told of it.
+        engine, why: who trained, and why that one.
+        network: the trained network, where it was to be kept.
+        start: which of a run's starts it is, from 1.
+        stopped: whether early stopping ended it.
+        value: the best so far of what early stopping goes by; else NaN.
+    """
 
     rows: list[Row] = field(default_factory=list)
     engine: str = ""
     why: str = ""
     network: nn.Module | None = None
+    start: int = 1
+    stopped: bool = False
+    value: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class Run:
         seed: of torch's generator, for the initial weights and dropout.
         monitoring: what is told of it.
         keep_network: whether the trained network is kept.
+        restarts: how many more starts it gets, as long as early stopping ends them.
         key: what tells it from the other runs, in the first columns of their frame: config, a text, seed, and others.
         kept: what the runs of one comparison share.
     """
@@ -63,6 +76,7 @@ class Run:
     dtype: torch.dtype = torch.float32
     monitoring: Monitoring = EACH_EPOCH
     keep_network: bool = False
+    restarts: int = 0
     key: dict[str, Any] = field(default_factory=dict)
     kept: KeptHere = field(default_factory=KeptHere)
 
@@ -84,11 +98,28 @@ class Run:
     ) -> Outcome:
         """Make a network in a random scope, train it, and put into `outcome` what is told of it.
 
-        `watch` sees the network before and after each epoch, and `tick` counts rows.
+        Where early stopping ends that, start again, as often as `restarts` says; the best start is the outcome.
 
-        The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
+        `watch` sees the network before and after each epoch, and `tick` counts as many rows as the run may have.
         """
         outcome = outcome or Outcome()
+        last = self._train(watch, tick, outcome)
+        for start in range(2, self.restarts + 2):
+            if not last.stopped:
+                break
+            last = replace(self, seed=restart_seed(self.seed, start))._train(watch, bool, Outcome(start=start))
+            stopping = self.options.early_stopping
+            if stopping and stopping.better(last.value, outcome.value):
+                vars(outcome).update(vars(last))
+        for _ in range(len(outcome.rows), self.monitoring.count(self.options.epochs)):
+            tick()
+        return outcome
+
+    def _train(
+        self, watch: Callable[[int, nn.Module], object] | None, tick: Callable[[], object], outcome: Outcome
+    ) -> Outcome:
+        """One start. Its random scope, which one thread at a time may enter, lasts for the training, too, where that
+        may draw."""
         with torch_threads(self.options.threads), ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
             training = self._begin()
@@ -97,11 +128,15 @@ class Run:
                 watch(0, training.network)
             elif not training.engine.draws:
                 scope.close()
-            for row in self.monitoring.rows(training):
-                outcome.rows.append(row)
-                tick()
+            for epoch, told in training.up_to_plateau(self.monitoring.epochs(training)):
+                for row in told:
+                    outcome.rows.append(row)
+                    tick()
                 if watch:
-                    watch(len(outcome.rows), training.network)
+                    watch(epoch, training.network)
+            if training.best:
+                outcome.stopped, outcome.value = training.best.ended, training.best.value
+            training.restore_best()
         outcome.network = training.network.eval() if self.keep_network else None
         return outcome
 
@@ -143,6 +178,11 @@ class Run:
             self.kept[key] = self.monitoring.sets(self.split, like, self.options.batch_size)
         sets: Sets = self.kept[key]
         return sets
+
+
+def restart_seed(seed: int, start: int) -> int:
+    """The seed of a run's start of this number, from 1, whose first has `seed`: a million more for each."""
+    return seed + 1_000_000 * (start - 1)
 
 
 def train_all(
@@ -190,14 +230,15 @@ def _side_by_side(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progres
 
     def keep(i: int, outcome: Outcome) -> None:
         vars(outcomes[i]).update(vars(outcome))
-        bar.update(len(outcome.rows))
+        bar.update(runs[i].monitoring.count(runs[i].options.epochs))
 
     bar.set_description(f"{len(runs)} runs side by side")
     run_in_parallel(Run.train, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
 
 
 def _frame(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    frame = pd.DataFrame([run.key | row for run, outcome in zip(runs, outcomes, strict=True) for row in outcome.rows])
+    keyed = [(run.key | ({"start": o.start} if run.restarts else {}), o) for run, o in zip(runs, outcomes, strict=True)]
+    frame = pd.DataFrame([key | row for key, outcome in keyed for row in outcome.rows])
     return frame.replace([math.inf, -math.inf], math.nan)
 
 
@@ -206,6 +247,17 @@ def made_with(run: Run, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     engines, why = (", ".join(sorted(set(told))) for told in zip(*((o.engine, o.why) for o in outcomes), strict=True))
     made = {"engine": engines, "why": why, "threads": run.options.threads, "kernels": _kernels()}
     return made | {"data": repr(run.split), "network": repr(run.make_network)}
+
+
+def checked_restarts(restarts: int, options: Options) -> int:
+    """`restarts` as an int, or one clear error."""
+    whole_number("restarts", restarts, at_least=0)
+    if restarts and options.early_stopping is None:
+        raise ValueError(
+            f"`restarts` must be 0 without early stopping, which alone ends a start; got {restarts!r}."
+            " Pass e.g. early_stopping=EarlyStopping(patience=10)."
+        )
+    return int(restarts)
 
 
 def checked_n_jobs(n_jobs: int | None) -> int | None:

@@ -16,6 +16,7 @@ from pycompare.data.split import Split
 from pycompare.training.batches import BatchedData, BatchLosses, batched
 from pycompare.training.loop import Training
 from pycompare.training.losses import Loss
+from pycompare.training.stopping import Epoch
 from pycompare.training.torch_private import foreach_norm, foreach_sub_
 
 Sets = tuple[BatchedData, BatchedData]
@@ -28,8 +29,8 @@ class Monitoring(Protocol):
     def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
         """What is trained on and what is evaluated, cast as `like`."""
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """Train, and yield a row whenever there is something to tell."""
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """Train from where `training` is, and yield after each epoch its number and the rows that tell of it."""
 
     def count(self, epochs: int) -> int:
         """How many rows that will be."""
@@ -43,8 +44,8 @@ class EachEpoch:
         """As `Monitoring.sets` says."""
         return batched("ds_train", split.train, like, batch_size), batched("ds_valid", split.valid, like, batch_size)
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
         return training.epochs()
 
     def count(self, epochs: int) -> int:
@@ -67,16 +68,17 @@ class WholeSets:
         both = [*batched("ds_train", split.train, like, len(split.train)).batches, *valid.batches]
         return BatchedData(train.whole, list(train.batches) * self.every), BatchedData(valid.whole, both)
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
-        for epoch in range(training.options.epochs + 1):
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
+        first = training.done + 1 if training.done else 0
+        for epoch in range(first, training.options.epochs + 1):
             if epoch:
                 training.train(epoch)
             told = training.engine.validate()
             row: Row = {self.name: epoch * self.every}
             for i, name in enumerate(("train", "valid")):
                 row |= _set(name, i, told, training.options.loss)
-            yield row
+            yield epoch, [row]
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
@@ -98,18 +100,18 @@ class GradientNorms(EachEpoch):
     batches: int
     parameters: int
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
-        norms = _Norms(training.network, self.every)
-        for epoch in range(training.options.epochs):
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
+        norms = _Norms(training.network, self.every, steps=training.done * self.batches)
+        for epoch in range(training.done, training.options.epochs):
             steps = range(epoch * self.batches, (epoch + 1) * self.batches)
             if any(step % self.every == 0 for step in steps):
                 training.train(epoch + 1, norms.before_step)
                 norms.after_step()
-                yield from norms.told()
             else:
                 training.train(epoch + 1)
                 norms.steps += self.batches
+            yield epoch + 1, norms.told()
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
@@ -140,8 +142,8 @@ class RangeTest:
         valid = batched("ds_valid", split.valid, like, len(split.valid))
         return BatchedData(train.whole, list(islice(cycle(train.batches), self.steps))), valid
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
         told = _Smoothed(self.smoothing)
 
         def before_step(loss: Tensor) -> None:
@@ -152,8 +154,14 @@ class RangeTest:
         with suppress(_DivergenceError):
             training.train(1, before_step)
         rates = training.options.schedule
-        for i, (loss, smooth) in enumerate(zip(told.losses, told.means, strict=True)):
-            yield {"step": i + 1} | (rates.settings(i) if rates else {}) | {"loss": loss, "smoothed": smooth}
+        pairs = enumerate(zip(told.losses, told.means, strict=True))
+        yield (
+            1,
+            [
+                {"step": i + 1} | (rates.settings(i) if rates else {}) | {"loss": loss, "smoothed": smooth}
+                for i, (loss, smooth) in pairs
+            ],
+        )
 
     def count(self, epochs: int) -> int:  # noqa: ARG002
         """As `Monitoring.count` says."""
