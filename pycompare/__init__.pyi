@@ -32,6 +32,7 @@ from .labs.rosenbrock import rosenbrock as rosenbrock
 from .seeding import torch_manual_seed as torch_manual_seed
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
+from .sweeps.store.store import RunStore as RunStore
 from .threads import torch_threads as torch_threads
 from .training.initializers import initialise as initialise
 from .training.loop import train_loop as train_loop

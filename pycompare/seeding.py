@@ -33,15 +33,15 @@ def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator
         0.29611194133758545
     """
     seed = checked_seed(seed)
-    generators = _generators(torch.device(device))
+    ours = generators(torch.device(device))
     with _one_scope_at_a_time:
-        states = [generator.get_state() for generator in generators]
+        states = [generator.get_state() for generator in ours]
         try:
-            for generator in generators:
+            for generator in ours:
                 generator.manual_seed(seed)
             yield
         finally:
-            for generator, state in zip(generators, states, strict=True):
+            for generator, state in zip(ours, states, strict=True):
                 generator.set_state(state)
 
 
@@ -50,7 +50,8 @@ def checked_seed(seed: int) -> int:
     return whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1)
 
 
-def _generators(device: torch.device) -> list[torch.Generator]:
+def generators(device: torch.device) -> list[torch.Generator]:
+    """torch's generators that what is computed on `device` may draw from: the CPU's, and that of a CUDA device."""
     if device.type != "cuda":
         return [torch.default_generator]
     torch.cuda.init()

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ from pycompare.sweeps.runs import (
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
@@ -62,6 +64,7 @@ def compare_configs(
     threads: int | None = 1,
     on_epoch: OnEpoch | None = None,
     keep_networks: bool = False,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Train one network for each value of the one argument that is a list, and compare the validation curves.
@@ -97,6 +100,8 @@ def compare_configs(
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
         keep_networks: keep the trained networks, in evaluation mode, where they were trained: `comparison.networks`.
+        store: a `RunStore`, or its folder: runs that are in it are not trained again, others are put there, and such as
+            were killed go on where they were stored last.
         progress: show a bar on a terminal or in a notebook, elsewhere a line a run, on stderr.
 
     Returns:
@@ -142,7 +147,7 @@ def compare_configs(
         runs += [run] if seeds is None else run.under_seeds(key, several)
     _check_schedules(runs, sample)
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
-    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown, store=store)
     arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
     told = tuple(map(_cell, values))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from os import PathLike
 from typing import Any
 
 import pandas as pd
@@ -18,12 +19,15 @@ from pycompare.data.split import Split
 from pycompare.labels import value_label
 from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import torch_manual_seed
+from pycompare.sweeps.store.checkpoint import Checkpoint
+from pycompare.sweeps.store.store import RunStore, checked_store
 from pycompare.threads import torch_threads
 from pycompare.training.batches import KeptHere
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.loop import Training, begin_training, giving_back
 from pycompare.training.monitoring import EachEpoch, Monitoring, Row, Sets
 from pycompare.training.options import Options
+from pycompare.training.stopping import put_weights
 
 NetworkFactory = Callable[[], nn.Module]
 OnEpoch = Callable[[str, int, nn.Module], object]
@@ -64,6 +68,7 @@ class Run:
         monitoring: what is told of it.
         keep_network: whether the trained network is kept.
         restarts: how many more starts it gets, as long as early stopping ends them.
+        store: where it is kept, and looked for before it is trained; or None.
         key: what tells it from the other runs, in the first columns of their frame: config, a text, seed, and others.
         kept: what the runs of one comparison share.
     """
@@ -77,6 +82,7 @@ class Run:
     monitoring: Monitoring = EACH_EPOCH
     keep_network: bool = False
     restarts: int = 0
+    store: RunStore | None = None
     key: dict[str, Any] = field(default_factory=dict)
     kept: KeptHere = field(default_factory=KeptHere)
 
@@ -122,18 +128,29 @@ class Run:
         may draw."""
         with torch_threads(self.options.threads), ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
-            training = self._begin()
+            network = self._network()
+            entry = self.store.entry(self, network) if self.store else None
+            if entry and (kept := entry.finished(tensors=self.keep_network)):
+                return self._as_stored(kept, network, outcome)
+            training = self._begin(network)
             outcome.engine, outcome.why = training.engine.name, training.why
+            if entry:
+                training = entry.begun(training, outcome)
             if watch:
                 watch(0, training.network)
             elif not training.engine.draws:
                 scope.close()
+            epoch = training.done
             for epoch, told in training.up_to_plateau(self.monitoring.epochs(training)):
                 for row in told:
                     outcome.rows.append(row)
                     tick()
                 if watch:
                     watch(epoch, training.network)
+                if entry:
+                    entry.after_epoch(training, epoch, outcome)
+            if entry:
+                entry.end(training, epoch, outcome)
             if training.best:
                 outcome.stopped, outcome.value = training.best.ended, training.best.value
             training.restore_best()
@@ -143,7 +160,7 @@ class Run:
     def threads(self) -> int | None:
         """How many torch threads the run takes, where it lets other threads of Python go on; else None."""
         with torch_threads(self.options.threads), torch_manual_seed(self.seed, self.device):
-            return self.options.threads if self._begin().engine.releases_gil else None
+            return self.options.threads if self._begin(self._network()).engine.releases_gil else None
 
     def check_network(self) -> nn.Module:
         """A network, or one clear error where the callable does not make a new one each time: a run would go on where
@@ -166,8 +183,20 @@ class Run:
             )
         return first
 
-    def _begin(self) -> Training:
-        network = self.make_network().to(self.device, self.dtype)
+    def _as_stored(self, kept: Checkpoint, network: nn.Module, outcome: Outcome) -> Outcome:
+        """What came of the run when it was trained; `network` gets the weights of then."""
+        outcome.rows, outcome.engine, outcome.why = kept.rows, kept.engine, kept.why
+        best = kept.state.best(self.options.early_stopping)
+        outcome.stopped, outcome.value = best.ended, best.value
+        if self.keep_network:
+            put_weights(network, kept.state.weights("last") | (best.weights if self.options.early_stopping else {}))
+            outcome.network = network.eval()
+        return outcome
+
+    def _network(self) -> nn.Module:
+        return self.make_network().to(self.device, self.dtype)
+
+    def _begin(self, network: nn.Module) -> Training:
         return begin_training(network, *self._sets(), self.options)
 
     def _sets(self) -> Sets:
@@ -192,8 +221,9 @@ def train_all(
     n_jobs: int | None = 1,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
+    store: RunStore | str | PathLike[str] | None = None,
 ) -> tuple[pd.DataFrame, list[Outcome]]:
-    """Train all `runs`, `n_jobs` at a time.
+    """Train all `runs`, `n_jobs` at a time; with a `store` those that are not in it, which then are.
 
     Returns:
         A frame with a row for each row of each run, the run's key before it; and what else came of them.
@@ -201,6 +231,10 @@ def train_all(
     Raises:
         What ends a run, with the frame so far as its attribute `partial`.
     """
+    kept = checked_store(store)
+    if kept and on_epoch:
+        raise ValueError("`on_epoch` must be None with `store`: what is stored is not trained again. Leave out one.")
+    runs = [replace(run, store=kept) for run in runs]
     outcomes, rows = [Outcome() for _ in runs], sum(run.monitoring.count(run.options.epochs) for run in runs)
     with (
         torch_threads(runs[0].options.threads),

@@ -144,6 +144,8 @@ class RangeTest:
 
     def epochs(self, training: Training) -> Iterator[Epoch]:
         """As `Monitoring.epochs` says."""
+        if training.done:
+            return
         told = _Smoothed(self.smoothing)
 
         def before_step(loss: Tensor) -> None:

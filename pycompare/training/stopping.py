@@ -78,6 +78,8 @@ class Best:
 
     def up_to_plateau(self, epochs: Iterable[Epoch], network: nn.Module) -> Iterator[Epoch]:
         """`epochs`, noted, until the training is to end."""
+        if self.ended:  # when it was interrupted
+            return
         for epoch, rows in epochs:
             if rows:
                 self._note(epoch, rows[-1], network)

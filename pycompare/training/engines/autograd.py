@@ -39,6 +39,16 @@ class Autograd:
         """As `Engine.validate` says."""
         return validation_losses(self.network, self._cast(self.dl_valid), self.loss)
 
+    def publish_state(self) -> None:
+        """As `Engine.publish_state` says."""
+        if isinstance(self.opt, FlatOptimizer):
+            self.opt.publish_state()
+
+    def adopt_state(self) -> None:
+        """As `Engine.adopt_state` says."""
+        if isinstance(self.opt, FlatOptimizer):
+            self.opt.adopt_state()
+
     def _cast(self, batches: Batches) -> Batches:
         if isinstance(batches, DataLoader):
             return cast_batches(batches, first_parameter(self.network))

@@ -83,6 +83,19 @@ class Compiled:
         self._run(codes.VALIDATE, self._valid, told)
         return told.losses()
 
+    def publish_state(self) -> None:
+        """As `Engine.publish_state` says."""
+        self.flat.publish_state()
+
+    def adopt_state(self) -> None:
+        """As `Engine.adopt_state` says."""
+        self._flat.adopt()
+        state = self._flat.state
+        self._counters[:] = state.get("step", 1), "momentum_buffer" in state
+        for name, moment in _named_state(self._opt, self._moments, 0, 1):
+            if isinstance(moment, Tensor) and name in state:
+                moment.copy_(state[name])
+
     def _train_shown(self, told: _Told, on_step: OnLoss, set_rates: SetRates | None) -> None:
         for i, loss in enumerate(torch.from_numpy(told.values)):
             if set_rates:
