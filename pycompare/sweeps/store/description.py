@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,7 @@ def settings_of(run: Run, network: nn.Module) -> tuple[dict[str, Any], str]:
     return shown, digest(told | {"network": structure, "data": set_digest, "versions": versions()})
 
 
+@cache
 def versions() -> dict[str, str]:
     """Of what the bits depend on: pycompare, torch, and MKL's kernels on this machine."""
     return {"pycompare": _version("pycompare-rtorch"), "torch": torch.__version__, "kernels": mkl_kernels()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -18,6 +19,7 @@ from pycompare.files import check_writable, expanded, write_whole
 from pycompare.labels import setting_label
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.store.checkpoint import LAYOUT, check_layout, damaged, from_file
+from pycompare.sweeps.store.description import ARGUMENTS
 from pycompare.sweeps.store.entry import Entry
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class RunStore:
       the like by `statistics/EachEpoch/*.parquet`;
     - `weights/RUN.safetensors`: weights of the best and of the last epoch, and what is needed to go on from there.
 
-    Every file appears whole or not at all. Nothing in them is ever unpickled.
+    `index.parquet` only saves time, and may be deleted. Every file appears whole or not at all, and nothing is ever
+    unpickled.
 
     Arguments:
         folder: where; made when the first run is stored.
@@ -76,10 +79,13 @@ class RunStore:
             Columns run (its name), those of its settings, done (epochs), stopped (whether early stopping ended it),
             best_epoch and best (by what early stopping goes by, else valid_loss), engine, written (UTC).
         """
-        told = [self._told(name) for name in self._finished()]
-        rows = [{"run": one["run"]} | one["settings"] | {name: one[name] for name in _COLUMNS} for one in told]
-        frame = pd.DataFrame(rows, columns=None if rows else ["run", *_COLUMNS])
-        return frame.sort_values(["written", "run"], ignore_index=True)
+        names, known = self._finished(), self._index()
+        missing = sorted({*names} - {*known["run"]})
+        if missing:
+            known = pd.concat([known, self._listed(missing)]) if len(known) else self._listed(missing)
+        if len(missing) > _MISSING:
+            self._write_index(known)
+        return known[known["run"].isin(names)].sort_values(["written", "run"], ignore_index=True)
 
     def settings(self, run: str) -> dict[str, Any]:
         """What is told of a run, by its name or the beginning of it: settings, versions, where it ended."""
@@ -196,7 +202,25 @@ class RunStore:
         return _names(self.folder / "settings", ".json")
 
     def _statistics_files(self, name: str) -> list[Path]:
-        return sorted(self.folder.glob(f"statistics/*/{name}.parquet"))
+        kinds = self.folder.glob("statistics/*/")
+        return [file for kind in kinds if (file := self.statistics_file(name, kind.name)).exists()]
+
+    def _listed(self, names: list[str]) -> pd.DataFrame:
+        """Rows of `runs()`, read from the settings."""
+        told = {name: self._told(name) for name in names}
+        rows = [{"run": run} | one["settings"] | {name: one[name] for name in _COLUMNS} for run, one in told.items()]
+        return pd.DataFrame(rows).astype(dict.fromkeys(ARGUMENTS, float))
+
+    def _index(self) -> pd.DataFrame:
+        """Rows of `runs()` that were written down, in no order; none where that cannot be read."""
+        try:
+            return pd.read_parquet(self.folder / _INDEX)
+        except (OSError, ValueError):
+            return pd.DataFrame(columns=["run", *ARGUMENTS, *_COLUMNS])
+
+    def _write_index(self, rows: pd.DataFrame) -> None:
+        with suppress(OSError):  # it saves time only
+            write_whole(self.folder / _INDEX, rows.to_parquet(index=False))
 
     def _told(self, name: str) -> dict[str, Any]:
         file = self.settings_file(name)
@@ -240,6 +264,7 @@ class RunStore:
         return pd.DataFrame([key] * len(told)).join(told)
 
 
+_INDEX, _MISSING = "index.parquet", 100  # is written anew where it lacks so many
 _COLUMNS = ("done", "stopped", "best_epoch", "best", "engine", "written")
 
 
@@ -271,6 +296,6 @@ def _table(file: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(pa.BufferReader(file.read_bytes()))
+        return pq.ParquetFile(pa.BufferReader(file.read_bytes())).read(use_threads=False)
     except (pa.ArrowInvalid, OSError) as cause:
         raise damaged(file, cause) from cause
