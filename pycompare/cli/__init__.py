@@ -10,6 +10,7 @@ from pycompare.cli.course import compare, rosenbrock
 from pycompare.cli.labs import lab
 from pycompare.cli.parity import doctor, parity
 from pycompare.cli.process import run_command
+from pycompare.cli.runs import runs
 
 app = typer.Typer(
     name="pycompare",
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(compare)
 app.command()(rosenbrock)
 app.add_typer(lab, name="lab")
+app.add_typer(runs, name="runs")
 app.command()(parity)
 app.command()(doctor)
 

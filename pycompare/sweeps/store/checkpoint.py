@@ -65,7 +65,7 @@ def check_layout(told: Any, path: Path) -> None:
         raise damaged(path, "no layout is told in it")
     if layout > LAYOUT:
         raise ValueError(
-            f"`folder` must be written by this version of pycompare or an older one; got {str(path)!r} of layout"
+            f"`store` must be written by this version of pycompare or an older one; got {str(path)!r} of layout"
             f" {layout}, where this version knows {LAYOUT}. Install the newer version."
         )
 
@@ -73,6 +73,6 @@ def check_layout(told: Any, path: Path) -> None:
 def damaged(path: Path, cause: object) -> ValueError:
     """The error for a file that cannot be read."""
     return ValueError(
-        f"`folder` must hold whole files of a store; got {str(path)!r}, which cannot be read ({cause})."
+        f"`store` must hold whole files of a store; got {str(path)!r}, which cannot be read ({cause})."
         " Remove its run (`pycompare runs rm`); it is then trained anew. All others are as they were."
     )

@@ -193,7 +193,7 @@ class RunStore:
         """Refuse a folder that is no store, or a newer pycompare's."""
         if not self._layout_file.exists():
             raise FileNotFoundError(
-                f"`folder` must be a store of runs; got {str(self.folder)!r}, where there is none. Check the path."
+                f"`store` must be a folder of runs; got {str(self.folder)!r}, where there is none. Check the path."
             )
         _json(self._layout_file)
 
