@@ -30,9 +30,16 @@ from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock
 from .labs.rosenbrock import rosenbrock as rosenbrock
 from .seeding import torch_manual_seed as torch_manual_seed
+from .sweeps.batch_sizes import BatchSizes as BatchSizes
+from .sweeps.batch_sizes import compare_batch_sizes as compare_batch_sizes
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
+from .sweeps.momentum import MomentumTest as MomentumTest
+from .sweeps.momentum import momentum_test as momentum_test
 from .sweeps.store.store import RunStore as RunStore
+from .sweeps.weight_decay import WeightDecaySearch as WeightDecaySearch
+from .sweeps.weight_decay import weight_decay_restarts as weight_decay_restarts
+from .sweeps.weight_decay import weight_decay_search as weight_decay_search
 from .threads import torch_threads as torch_threads
 from .training.initializers import initialise as initialise
 from .training.loop import train_loop as train_loop

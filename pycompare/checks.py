@@ -51,11 +51,25 @@ def unmasked(name: str, values: Any) -> Any:
 
 
 def one_of(name: str, value: Any, choices: Iterable[str], remedy: str = "Leave it at its default.") -> Any:
-    """`value` itself: a text that is among `choices`."""
+    """`value` itself: a text that is among `choices`; the error names the nearest of them."""
     known = list(choices)
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"`{name}` must be one of {', '.join(known)}; got {value!r}. {remedy}")
+        meant = f"{nearest(value, known)}{remedy}"
+        raise ValueError(f"`{name}` must be one of {', '.join(known)}; got {value!r}. {meant}")
     return value
+
+
+def nearest(value: Any, known: Iterable[str]) -> str:
+    """A question whether a similar name was meant; empty where none is similar.
+
+    Example:
+        >>> nearest("adamv", ["sgd", "adamw", "rmsprop"])
+        "Did you mean 'adamw'? "
+    """
+    from difflib import get_close_matches
+
+    similar = get_close_matches(value, known, 1) if isinstance(value, str) else []
+    return f"Did you mean {similar[0]!r}? " if similar else ""
 
 
 def _scalar(name: str, value: Any, rule: str) -> Any:

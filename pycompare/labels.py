@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import is_dataclass
 from numbers import Real
+from typing import Any
 
 _DIGITS = 15
 
@@ -39,6 +40,11 @@ def value_label(value: object) -> str:
     if isinstance(value, Real):
         return str(value)
     return str(getattr(value, "__name__", type(value).__name__))
+
+
+def cell(value: Any) -> Any:
+    """`value` as it stands in a frame: a number or a text itself, another by its label."""
+    return value if isinstance(value, (int, float, str)) else value_label(value)
 
 
 def setting_label(name: str, value: object) -> str:

@@ -32,17 +32,44 @@ def torch_manual_seed(seed: int, device: torch.device | str = "cpu") -> Iterator
         ...     float(torch.rand(()))
         0.29611194133758545
     """
-    seed = checked_seed(seed)
-    ours = generators(torch.device(device))
-    with _one_scope_at_a_time:
-        states = [generator.get_state() for generator in ours]
-        try:
-            for generator in ours:
-                generator.manual_seed(seed)
-            yield
-        finally:
-            for generator, state in zip(ours, states, strict=True):
-                generator.set_state(state)
+    with RandomStream(seed, device).scope():
+        yield
+
+
+class RandomStream:
+    """Torch's random numbers from a seed on, for one of several who draw in turns.
+
+    Arguments:
+        seed, device: as in `torch_manual_seed`.
+
+    Example:
+        >>> one, other = RandomStream(123), RandomStream(123)
+        >>> with one.scope():
+        ...     first = float(torch.rand(()))
+        >>> with other.scope():
+        ...     again = float(torch.rand(()))
+        >>> with one.scope():
+        ...     second = float(torch.rand(()))
+        >>> first, again == first, second
+        (0.29611194133758545, True, 0.516562283039093)
+    """
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self._generators = generators_of(torch.device(device))
+        seeded = [torch.Generator(one.device).manual_seed(checked_seed(seed)) for one in self._generators]
+        self._states = _states(seeded)
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Let torch go on inside the scope where this stream was left last, and as before after it."""
+        with _one_scope_at_a_time:
+            before = _states(self._generators)
+            try:
+                _set_states(self._generators, self._states)
+                yield
+            finally:
+                self._states = _states(self._generators)
+                _set_states(self._generators, before)
 
 
 def checked_seed(seed: int) -> int:
@@ -50,8 +77,17 @@ def checked_seed(seed: int) -> int:
     return whole_number("seed", seed, at_least=-(2**63), at_most=2**64 - 1)
 
 
-def generators(device: torch.device) -> list[torch.Generator]:
-    """torch's generators that what is computed on `device` may draw from: the CPU's, and that of a CUDA device."""
+def _states(generators: list[torch.Generator]) -> list[torch.Tensor]:
+    return [generator.get_state() for generator in generators]
+
+
+def _set_states(generators: list[torch.Generator], states: list[torch.Tensor]) -> None:
+    for generator, state in zip(generators, states, strict=True):
+        generator.set_state(state)
+
+
+def generators_of(device: torch.device) -> list[torch.Generator]:
+    """What a training on `device` may draw from: the CPU's generator, and that of `device` where it is CUDA."""
     if device.type != "cuda":
         return [torch.default_generator]
     torch.cuda.init()

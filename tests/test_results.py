@@ -25,6 +25,7 @@ from pycompare import (
     GradientRecord,
     GradientRecorder,
     activation_statistics,
+    compare_batch_sizes,
     compare_configs,
     compare_dropout,
     compare_gradients,
@@ -32,8 +33,10 @@ from pycompare import (
     decision_boundary,
     lr_range_test,
     mc_dropout,
+    momentum_test,
     optimize_rosenbrock,
     torch_manual_seed,
+    weight_decay_search,
 )
 from pycompare.labs.landscape import compare_descents, compare_paths, descend, plane
 from pycompare.parity import compare_trajectories
@@ -60,6 +63,7 @@ def _gradient_record() -> GradientRecord:
 
 RESULTS: dict[str, Callable[[], Result]] = {
     "comparison": lambda: compare_configs(2, lr=[0.1, 0.2]),
+    "batch_sizes": lambda: compare_batch_sizes([16, 64], "steps", 3, progress=False),
     "trajectory": lambda: optimize_rosenbrock(3, 0.1, 0.9),
     "descents": lambda: compare_descents(momentum=[0, 0.9], epochs=3),
     "plane": lambda: plane(_network(), ([[0.0, 1.0], [1.0, 1.0]], [[1.0], [2.0]]), n=3),
@@ -71,6 +75,8 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "gradient_comparison": lambda: compare_gradients(optimizer=["sgd", "adam"], epochs=20),
     "boundary": lambda: decision_boundary({0: _network(), 1: _network()}, ([[0.0, 1.0], [1.0, 1.0]], [0, 1]), grid=3),
     "lr_range_test": lambda: lr_range_test(steps=10),
+    "momentum_test": lambda: momentum_test([0.95, 0.9], epochs=1, seeds=2),
+    "weight_decay_search": lambda: weight_decay_search(epochs=1, seeds=2),
     "mc_dropout": lambda: mc_dropout(nn.Sequential(nn.Dropout(), _network()), [[0.0, 1.0]], [1], passes=[1, 4]),
     "parity": lambda: compare_trajectories(PATH, PATH.assign(x=[0.5, 0.75]), on="step"),
 }

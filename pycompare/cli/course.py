@@ -8,18 +8,23 @@ from typing import Annotated
 import typer
 
 from pycompare.cli.edge import (
+    NAMES,
+    SEVERAL,
     BatchSize,
     Beta1,
     Beta2,
     Data,
     Formats,
     LearningRate,
+    Numbers,
     Target,
     WeightDecay,
+    check_lists,
     check_out,
+    given,
     keeping_what_was_done,
+    names,
     one_line_errors,
-    one_varies,
     report,
     split,
 )
@@ -33,13 +38,18 @@ def compare(
     weight_decay: WeightDecay = None,
     beta1: Beta1 = None,
     beta2: Beta2 = None,
+    momentum: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the last step, of sgd, rmsprop.")] = None,
+    dampening: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="What momentum leaves of a gradient.")] = None,
+    nesterov: Annotated[bool, typer.Option("--nesterov", help="Look ahead along the momentum.")] = False,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
     data: Data = "friedman3",
     target: Target = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
     seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = None,
-    optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
-    loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1, cross_entropy or bce (with logits).")] = "mse",
+    optimizer: Annotated[str, typer.Option(metavar=NAMES, help="adamw, adam, rmsprop, sgd, adagrad.")] = "adamw",
+    loss: Annotated[
+        str, typer.Option(metavar=NAMES, help="mse, l1, huber, smooth_l1, cross_entropy, bce (with logits).")
+    ] = "mse",
     dtype: Annotated[str, typer.Option(help="float32 (R torch's bits) or float64.")] = "float32",
     device: Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.csv and comparison.png.")] = None,
@@ -54,14 +64,18 @@ def compare(
 ) -> None:
     """Train one network once for each value of **one** parameter, and compare the validation curves.
 
-    Exactly one of --lr, --batch-size, --weight-decay, --beta1, --beta2 takes several values, separated by commas (or
-    the option is repeated). Ctrl-C keeps what was done until then, as comparison.partial.csv in --out.
+    One of --lr, --batch-size, --weight-decay, --beta1, --beta2, --momentum, --dampening, --optimizer, --loss takes
+    several values, separated by commas (or the option is repeated); a second one has a facet for each value.
+    Ctrl-C keeps what was done until then, as comparison.partial.csv in --out.
 
     Example: `pycompare compare --lr 1,0.1,0.01,0.001 --out out/`
     """
     options = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
+    options |= {"momentum": momentum, "dampening": dampening}
     with one_line_errors(context):
-        settings = one_varies(options)
+        named = {"optimizer": names(optimizer), "loss": names(loss)}
+        settings = check_lists(given(options) | named, [*options, *named], most=2)
+        settings |= {"nesterov": True} if nesterov else {}
         check_out(out, formats)
         with quick_imports():
             from pycompare.sweeps.configs import compare_configs
@@ -75,8 +89,6 @@ def compare(
                 data=split(data, target),
                 seed=seed,
                 seeds=seeds,
-                optimizer=optimizer,
-                loss=loss,
                 dtype=dtype,
                 device=device,
                 n_jobs=n_jobs,

@@ -6,7 +6,7 @@ import errno
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Numbers = list[str] | None
 _ROWS = 300
 SEVERAL = "NUMBER[,...]"  # how help texts show that an option takes a list
+NAMES = "NAME[,...]"
 
 # What `compare_configs` varies, as options.
 LearningRate = Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Learning rate. [default: 0.01]")]
@@ -163,14 +164,31 @@ def given(options: dict[str, Numbers]) -> dict[str, Any]:
 
 def one_varies(options: dict[str, Numbers]) -> dict[str, Any]:
     """The `numbers` of the options that were given, of which exactly one has several."""
-    settings = given(options)
+    return check_lists(given(options), options, most=1)
+
+
+def check_lists(settings: dict[str, Any], options: Iterable[str], most: int) -> dict[str, Any]:
+    """`settings` themselves, one to `most` of which are lists; or one clear error with all `options` that may be."""
     several = [f"`{name}`" for name, values in settings.items() if isinstance(values, list)]
-    if len(several) != 1:
+    if not 1 <= len(several) <= most:
+        count, some = ("Exactly one", "one") if most == 1 else ("One or two", "one or two")
         raise ValueError(
-            f"Exactly one of {', '.join(f'`{name}`' for name in options)} must have several values;"
-            f" got {' and '.join(several) or 'none'}. Give one of them several, such as --lr 0.1,0.2."
+            f"{count} of {', '.join(f'`{name}`' for name in options)} must have several values;"
+            f" got {' and '.join(several) or 'none'}. Give {some} of them several, such as --lr 0.1,0.2."
         )
     return settings
+
+
+def listed(name: str, *texts: str) -> list[Any]:
+    """The numbers that the option was given, one or several."""
+    values = numbers(name, list(texts))
+    return values if isinstance(values, list) else [values]
+
+
+def names(text: str) -> Any:
+    """The name that the option was given, or the list of them."""
+    several = [name.strip() for name in text.split(",")]
+    return several if len(several) > 1 else several[0]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 
 from pycompare.checks import whole_number
 from pycompare.cli.edge import (
+    NAMES,
     SEVERAL,
     BatchSize,
     Beta1,
@@ -23,6 +24,8 @@ from pycompare.cli.edge import (
     check_out,
     given,
     keeping_what_was_done,
+    listed,
+    names,
     numbers,
     one_line_errors,
     one_varies,
@@ -35,8 +38,8 @@ landscape = typer.Typer(no_args_is_help=True, help="How optimizers walk over a m
 lab = typer.Typer(no_args_is_help=True, help="Laboratories: compute a frame, draw it.")
 lab.add_typer(landscape, name="landscape")
 
-_NAMES = "NAME[,...]"
 _INITS = "normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal."
+_LOSSES = "mse, l1, huber, smooth_l1, bce, or cross_entropy for classes."
 _POINTS = 100  # of a set by name
 Film = Annotated[Path | None, typer.Option(help="Also write the paths as an animation: a .gif or .mp4 file.")]
 
@@ -44,13 +47,13 @@ Film = Annotated[Path | None, typer.Option(help="Also write the paths as an anim
 @landscape.command()
 def descend(
     context: typer.Context,
-    loss: Annotated[str, typer.Option(metavar=_NAMES, help="mse, l1, huber, smooth_l1.")] = "mse",
+    loss: Annotated[str, typer.Option(metavar=NAMES, help="mse, l1, huber, smooth_l1.")] = "mse",
     lr: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Learning rate. [default: 0.1]")] = None,
     momentum: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Share of the last step.")] = None,
     dampening: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="What momentum leaves of a gradient.")] = None,
     weight_decay: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Pull towards 0.")] = None,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Look ahead along the momentum.")] = False,
-    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, adam, adamw, rmsprop, adagrad.")] = "sgd",
+    optimizer: Annotated[str, typer.Option(metavar=NAMES, help="sgd, adam, adamw, rmsprop, adagrad.")] = "sgd",
     start: Annotated[str, typer.Option(help="The first weight and bias.")] = "6,-3",
     epochs: Annotated[int, typer.Option(help="How many steps.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for descents.csv and descents.png.")] = None,
@@ -75,8 +78,8 @@ def descend(
 
         point: Any = tuple(numbers("start", [start])) if "," in start else start
         descents = compare_descents(
-            _names(loss),
-            optimizer=_names(optimizer),
+            names(loss),
+            optimizer=names(optimizer),
             start=point,
             epochs=epochs,
             **settings,
@@ -132,7 +135,7 @@ def paths(
 def inits(
     context: typer.Context,
     sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
-    init: Annotated[str, typer.Option(metavar=_NAMES, help=_INITS)] = "normal",
+    init: Annotated[str, typer.Option(metavar=NAMES, help=_INITS)] = "normal",
     scale: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Factor of the inputs. [default: 1]")] = None,
     data: Annotated[
         str, typer.Option(help="circle, cassini and mlbench's others; or a CSV file with a header.")
@@ -169,7 +172,7 @@ def inits(
             "progress": progress,
         }
         with keeping_what_was_done(out, "init_comparison"):
-            made = compare_inits(init=_names(init), **settings, **arguments)
+            made = compare_inits(init=names(init), **settings, **arguments)
         report(made, out, formats)
 
 
@@ -207,7 +210,7 @@ def dropout(
         settings |= {"sigma": sigma, "epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
         settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs}
         with keeping_what_was_done(out, "dropout_comparison"):
-            made = compare_dropout(hidden=_listed("hidden", hidden), data=split(data, target), **settings)
+            made = compare_dropout(hidden=listed("hidden", hidden), data=split(data, target), **settings)
         report(made, out, formats)
 
 
@@ -216,12 +219,12 @@ def activations(
     context: typer.Context,
     init: Annotated[
         str | None,
-        typer.Option(metavar=_NAMES, help=f"{_INITS} [default: normal,xavier_normal,kaiming_normal]"),
+        typer.Option(metavar=NAMES, help=f"{_INITS} [default: normal,xavier_normal,kaiming_normal]"),
     ] = None,
     sigma: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Standard deviation of normal weights.")] = None,
     depth: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Hidden layers. [default: 20]")] = None,
     width: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Units of each. [default: 100]")] = None,
-    activation: Annotated[str, typer.Option(metavar=_NAMES, help="relu, tanh, sigmoid, leaky_relu, gelu.")] = "relu",
+    activation: Annotated[str, typer.Option(metavar=NAMES, help="relu, tanh, sigmoid, leaky_relu, gelu.")] = "relu",
     seed: Annotated[int, typer.Option(help="Seed of the weights.")] = 123,
     out: Annotated[Path | None, typer.Option(help="Folder for activation_statistics.csv and .png.")] = None,
     formats: Formats = "png",
@@ -238,17 +241,17 @@ def activations(
         with quick_imports():
             from pycompare.labs.activations import activation_statistics
 
-        inits = None if init is None else _names(init)
-        report(activation_statistics(init=inits, activation=_names(activation), seed=seed, **settings), out, formats)
+        inits = None if init is None else names(init)
+        report(activation_statistics(init=inits, activation=names(activation), seed=seed, **settings), out, formats)
 
 
 @lab.command()
 def gradients(
     context: typer.Context,
-    init: Annotated[str, typer.Option(metavar=_NAMES, help="xavier_uniform, kaiming_uniform, normal, ...")] = (
+    init: Annotated[str, typer.Option(metavar=NAMES, help="xavier_uniform, kaiming_uniform, normal, ...")] = (
         "xavier_uniform"
     ),
-    optimizer: Annotated[str, typer.Option(metavar=_NAMES, help="sgd, momentum, rmsprop, adam, adamw, adagrad.")] = (
+    optimizer: Annotated[str, typer.Option(metavar=NAMES, help="sgd, momentum, rmsprop, adam, adamw, adagrad.")] = (
         "sgd,momentum,rmsprop,adam"
     ),
     sigma: Annotated[float, typer.Option(help="Standard deviation of the weights for normal.")] = 0.5,
@@ -277,7 +280,7 @@ def gradients(
 
         settings = {"sigma": sigma, "lr": lr, "epochs": epochs, "every": every, "seed": seed, "seeds": seeds}
         with keeping_what_was_done(out, "gradient_comparison"):
-            made = compare_gradients(_names(init), _names(optimizer), **settings)  # type: ignore[arg-type]
+            made = compare_gradients(names(init), names(optimizer), **settings)  # type: ignore[arg-type]
         report(made, out, formats, film)
 
 
@@ -303,7 +306,7 @@ def boundary(
     Example: `pycompare lab boundary --data smiley --film smiley.gif`
     """
     with one_line_errors(context):
-        rates = _listed("lr", *lr or ["0.01"])
+        rates = listed("lr", *lr or ["0.01"])
         check_out(out, formats)
         check_film(film)
         with quick_imports():
@@ -318,12 +321,115 @@ def boundary(
         report(decision_boundary(networks, sets, loss="cross_entropy", grid=grid), out, formats, film)
 
 
-def _listed(name: str, *texts: str) -> list[Any]:
-    values = numbers(name, list(texts))
-    return values if isinstance(values, list) else [values]
+@lab.command("momentum")
+def try_momenta(
+    context: typer.Context,
+    momentum: Annotated[
+        Numbers, typer.Option(metavar=SEVERAL, help="Momentum, or beta1. [default: 0.99,0.97,0.95,0.9]")
+    ] = None,
+    low: Annotated[float, typer.Option(help="The smallest momentum of the cyclical runs.")] = 0.85,
+    lr: Annotated[float, typer.Option(help="The largest learning rate.")] = 0.03,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 10,
+    data: Data = "friedman3",
+    target: Target = None,
+    optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam or adamw.")] = "sgd",
+    loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = 5,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for momentum_test.csv and momentum_test.png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Train for a few epochs at each momentum, held constant and cycled against the learning rate.
+
+    Inputs are standardized.
+
+    Example: `pycompare lab momentum --momentum 0.99,0.95,0.9 --lr 0.1 --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"momentum": momentum})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.sweeps.momentum import momentum_test
+
+        settings |= {"low": low, "lr": lr, "epochs": epochs, "optimizer": optimizer, "loss": loss}
+        settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
+        with keeping_what_was_done(out, "momentum_test"):
+            made = momentum_test(data=split(data, target).standardized(), **settings)
+        report(made, out, formats)
 
 
-def _names(text: str) -> Any:
-    """The name that the option was given, or the list of them."""
-    names = [name.strip() for name in text.split(",")]
-    return names if len(names) > 1 else names[0]
+@lab.command("weight-decay")
+def search_weight_decay(
+    context: typer.Context,
+    weight_decay: Annotated[
+        Numbers, typer.Option(metavar=SEVERAL, help="Pull towards 0. [default: 0.01,0.001,0.0001]")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Train once, and go on from its plateau.")] = False,
+    schedule: Annotated[str, typer.Option(help="constant, or 1cycle.")] = "constant",
+    lr: Annotated[float, typer.Option(help="Learning rate; of 1cycle the largest.")] = 0.1,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set, from a restart on.")] = 10,
+    data: Data = "friedman3",
+    target: Target = None,
+    optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam, adamw or adagrad.")] = "sgd",
+    loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = 5,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for weight_decay_search.csv and .png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Train with each weight decay, from the start or from the plateau of one training, and say what it cost.
+
+    Inputs are standardized.
+
+    Example: `pycompare lab weight-decay --restart --schedule 1cycle --out out/`
+    """
+    with one_line_errors(context):
+        settings = given({"weight_decay": weight_decay})
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.sweeps.weight_decay import weight_decay_restarts, weight_decay_search
+
+        settings |= {"schedule": schedule, "lr": lr, "epochs": epochs, "optimizer": optimizer, "loss": loss}
+        settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
+        search = weight_decay_restarts if restart else weight_decay_search
+        with keeping_what_was_done(out, "weight_decay_search"):
+            made = search(data=split(data, target).standardized(), **settings)
+        report(made, out, formats)
+
+
+@lab.command("batch-size")
+def batch_size(
+    context: typer.Context,
+    sizes: Annotated[str, typer.Option(metavar=SEVERAL, help="Rows a step.")] = "4,16,64",
+    budget: Annotated[str, typer.Option(help="What all have the same of: epochs, steps or seconds.")] = "epochs",
+    amount: Annotated[float, typer.Option(help="Of the budget.")] = 30,
+    lr: Annotated[float, typer.Option(help="Learning rate of the smallest size.")] = 0.01,
+    scale_lr: Annotated[str, typer.Option(help="How it follows the size: fixed, linear or sqrt.")] = "fixed",
+    data: Data = "friedman3",
+    target: Target = None,
+    optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
+    loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1, cross_entropy or bce.")] = "mse",
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
+    seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = None,
+    n_jobs: Annotated[int, typer.Option(help="Runs at a time; -1 for all cores. The bits are the same.")] = 1,
+    engine: Annotated[str, typer.Option(help="auto, autograd, fused or compiled: the same bits.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Folder for batch_sizes.csv and batch_sizes.png.")] = None,
+    formats: Formats = "png",
+) -> None:
+    """Train one network with several batch sizes, all for the same epochs, steps or seconds.
+
+    Example: `pycompare lab batch-size --sizes 4,32,256 --budget seconds --amount 5 --seeds 5 --out out/`
+    """
+    with one_line_errors(context):
+        several = listed("sizes", sizes)
+        check_out(out, formats)
+        with quick_imports():
+            from pycompare.sweeps.batch_sizes import compare_batch_sizes
+
+        settings: dict[str, Any] = {"lr": lr, "scale_lr": scale_lr, "optimizer": optimizer, "loss": loss}
+        settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "engine": engine}
+        with keeping_what_was_done(out, "batch_sizes"):
+            made = compare_batch_sizes(several, budget, amount, data=split(data, target), **settings)
+        report(made, out, formats)

@@ -19,7 +19,7 @@ from pycompare.checks import one_of, whole_number
 from pycompare.data.arrays import real_array
 from pycompare.data.mlbench import circle
 from pycompare.divergence import first_failure
-from pycompare.labels import setting_label, value_label
+from pycompare.labels import cell, setting_label
 from pycompare.results import Result
 from pycompare.seeding import torch_manual_seed
 from pycompare.sweeps.vary import Numbers, named, vary
@@ -158,7 +158,7 @@ def activation_statistics(
         for one, fill in zip(settings, fills, strict=True):
             with torch_manual_seed(seed):
                 frame = _measured(_made(network, one, fill, inputs), inputs, modules)
-            columns = {"config": setting_label(varied, one[varied]), varied: _cell(one[varied])}
+            columns = {"config": setting_label(varied, one[varied]), varied: cell(one[varied])}
             frames.append(frame.assign(**columns)[[*columns, *frame]])
     arguments = variation.varied | variation.fixed | {"modules": modules, "seed": seed, "threads": threads}
     described = {"network": None if network is None else str(network), "rows": len(inputs)}
@@ -258,10 +258,6 @@ def _ends(config: str, layers: pd.DataFrame) -> dict[str, Any]:
     large = means.isna() | ((means >= first / _FACTOR) & (means > 0))
     at = {"explodes_at": first_failure(layers["layer"], small), "vanishes_at": first_failure(layers["layer"], large)}
     return {"config": config, "first": first, "last": last} | at | {"zero": layers["zero"].max()}
-
-
-def _cell(value: Any) -> Any:
-    return value if isinstance(value, (int, float, str)) else value_label(value)
 
 
 _REMEDY = "Name modules of network.named_modules() in `modules`."

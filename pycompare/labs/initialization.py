@@ -131,8 +131,8 @@ def compare_inits(
         made_with(first, outcomes),
         input_size(split.train.tensors[0]),
         trained,
-        _classes(trained, split) if known.of_classes else None,
-        split,
+        classes=_classes(trained, split) if known.of_classes else None,
+        split=split,
     )
 
 

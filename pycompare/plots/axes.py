@@ -15,11 +15,12 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 from mizani.breaks import breaks_extended
 
-from pycompare.labels import r_number
+from pycompare.labels import r_number, setting_label
 
 _NUMBER = re.compile(r"(?<= = )-?\d+(\.\d+)?(e[+-]\d+)?(?= |$)")  # in a label such as "lr = 0.1 (67% in plane)"
 _LEAST_DIGITS, _MOST_DIGITS, _LONGEST = 3, 17, 7
 _WIDE = 1e5
+_ABREAST = 2  # panels in a row
 _DECADES = 100.0  # from this ratio of the largest value to the smallest on, an axis is logarithmic
 
 
@@ -75,6 +76,28 @@ def _rounded(number: str, digits: int) -> str:
 def shades(n: int) -> list[str]:
     """`n` colours from dark to light, in order of lightness in greyscale, too."""
     return [to_hex(colour) for colour in matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n))]
+
+
+def facet_labels(frame: pd.DataFrame, name: str | None) -> pd.DataFrame:
+    """`frame` with "lr = 0.1" and the like in the column `name`, in the order of their appearance."""
+    if name is None:
+        return frame
+    labels = frame[name].map(lambda value: setting_label(name, value)).astype(str)
+    names = labels.unique().tolist()
+    short = dict(zip(names, short_labels(names), strict=True))
+    return frame.assign(**{name: pd.Categorical(labels.map(short), categories=list(short.values()))})
+
+
+def facets(frame: pd.DataFrame, name: str | None) -> list[Any]:
+    """A panel for each value of the column `name`, each with a height axis of its own where these are losses."""
+    if name is None:
+        return []
+    n = len(frame[name].cat.categories)
+    size = p9.theme(figure_size=(8, 1.5 + 2.6 * -(-n // _ABREAST)), strip_text=p9.element_text(ha="left"))
+    return [
+        p9.facet_wrap(name, ncol=min(n, _ABREAST), scales="free_y" if name == "loss" else "fixed", drop=False),
+        size,
+    ]
 
 
 def grid_cells(coordinates: pd.DataFrame) -> Any:

@@ -13,7 +13,17 @@ from pandas.api.types import is_numeric_dtype
 
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
-from pycompare.plots.axes import caption, shades, short_labels, short_numbers, spans_decades, whole_breaks, words
+from pycompare.plots.axes import (
+    caption,
+    facet_labels,
+    facets,
+    shades,
+    short_labels,
+    short_numbers,
+    spans_decades,
+    whole_breaks,
+    words,
+)
 
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
@@ -35,6 +45,7 @@ def plot_comparison(
     data: pd.DataFrame,
     *,
     parameter: str | None = None,
+    rows: str | None = None,
     metric: str = "valid_loss",
     log: bool = False,
     note: str = "",
@@ -44,28 +55,31 @@ def plot_comparison(
     Mirrors the plot of the course's `compare_configs`: its order, and its axis (see `loss_limits`), outside of which a
     line is interrupted, as the caption then says. A run that diverges has the epoch in its label, and its finite part
     is drawn; where all do at once, the picture says that. Above 8 configs, a colour bar takes the legend's place.
+    Of several facets the caption has the epochs; those of a column "loss" have an axis each.
 
     Arguments:
         data: columns config, epoch, valid_loss, `metric`, `parameter`; NaN where a run has diverged.
         parameter: the column of the varied number.
+        rows: the column with a facet for each of its values.
         metric: the column that is drawn.
         log: a logarithmic axis, which is not cut.
         note: what to do where every run has diverged.
     """
     one_of("metric", metric, metrics(data), "Choose a column of `data`.")
+    data = facet_labels(data, rows)
     drawn = data[np.isfinite(data[metric])]
     if drawn.empty:
         return all_diverged(data, note)
-    height, shown, notes = _height(drawn[metric], log=log)
+    height, shown, notes = _height(drawn, metric, log=log)
     if not shown.any():
         return words(notes[0])
     drawn = drawn.assign(**{metric: drawn[metric].where(shown)})  # as R does: a line is interrupted there
-    names = legend_labels(data)
-    points = drawn.groupby("config")[metric].transform("count")
+    names = _short(data) if rows else legend_labels(data)
+    points = drawn.groupby(["config", *([rows] if rows else [])])[metric].transform("count")
     bar = parameter is not None and is_numeric_dtype(data[parameter]) and len(names) > _MOST_KEYS
     texts = pd.Categorical(drawn["config"].map(names), categories=list(names.values()))
     drawn = drawn.assign(config=texts, **({"rank": _ranks(data, parameter, drawn)} if bar else {}))
-    notes += [*(_divergences(data) if bar else []), *metric_notes(metric, data)]
+    notes += [*(_divergences(data, rows) if bar or rows else []), *metric_notes(metric, data)]
     return (
         p9.ggplot(drawn, p9.aes("epoch", metric, color="rank" if bar else "config", linetype="config", group="config"))
         + p9.geom_line(data=drawn[points > 1], size=0.8, na_rm=True)
@@ -76,27 +90,37 @@ def plot_comparison(
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + p9.theme(legend_text=p9.element_text(multialignment="left"))
+        + facets(drawn, rows)
+        + (p9.theme(legend_position="none") if rows == parameter else [])
         + p9.labs(x="Epoch", y=metric_label(metric, data), caption=caption(notes))
     )
 
 
 def plot_final(
-    data: pd.DataFrame, *, parameter: str, metric: str = "valid_loss", log: bool | None = None, note: str = ""
+    data: pd.DataFrame,
+    *,
+    parameter: str,
+    rows: str | None = None,
+    metric: str = "valid_loss",
+    log: bool | None = None,
+    note: str = "",
 ) -> p9.ggplot:
     """The last and the best value of a metric over the varied number, which has a log axis where it spans decades, or
     over names.
 
     Arguments:
-        data, parameter, metric, note: as in `plot_comparison`.
+        data, parameter, rows, metric, note: as in `plot_comparison`.
         log: a logarithmic axis for the metric, too; unless given, where it spans decades.
     """
     one_of("metric", metric, metrics(data), "Choose a column of `data`.")
     if not np.isfinite(data[metric]).any():
         return all_diverged(data, note)
+    data = facet_labels(data, rows)
     numeric = is_numeric_dtype(data[parameter])
-    runs = data.groupby(parameter, sort=numeric)[metric]
+    keys = [parameter, *([rows] if rows else [])]
+    runs = data.groupby(keys, sort=numeric, observed=True)[metric]
     ends = pd.DataFrame({"last": runs.apply(lambda run: run.iloc[-1]), "best": runs.min()})
-    frame = ends.reset_index().melt(id_vars=[parameter], var_name="which", value_name=metric).dropna()
+    frame = ends.reset_index().melt(id_vars=keys, var_name="which", value_name=metric).dropna()
     frame["which"] = pd.Categorical(frame["which"], categories=["last", "best"])
     if log is None:
         log = spans_decades(frame[metric])
@@ -104,11 +128,7 @@ def plot_final(
         raise ValueError(f"`log` must be False where {metric} is 0 or less; got {log!r}. Leave it out.")
     return (
         p9.ggplot(frame, p9.aes(parameter, metric, color="which", linetype="which", shape="which"))
-        + (
-            p9.geom_line(data=frame[frame.groupby("which", observed=True)[parameter].transform("size") > 1], size=0.8)
-            if numeric
-            else []
-        )
+        + (p9.geom_line(data=frame[_joined(frame, ["which", *keys[1:]])], size=0.8) if numeric else [])
         + p9.geom_point(size=2.5)
         + (p9.scale_y_log10() if log else [])
         + p9.scale_color_manual(values=["#31688e", "#d0632c"])
@@ -118,8 +138,9 @@ def plot_final(
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + p9.theme(panel_grid_minor_x=p9.element_blank())
         + (_values_axis(data[parameter]) if numeric else _names_axis(data[parameter]))
+        + facets(frame, rows)
         + p9.labs(y=metric_label(metric, data), color="", linetype="", shape="")
-        + p9.labs(caption=caption([*_divergences(data), *metric_notes(metric, data)]))
+        + p9.labs(caption=caption([*_divergences(data, rows), *metric_notes(metric, data)]))
     )
 
 
@@ -131,19 +152,23 @@ def metrics(data: pd.DataFrame) -> list[str]:
 def metric_label(metric: str, data: pd.DataFrame) -> str:
     """The name of a metric: R's for what R draws."""
     name = _METRICS[metric]
-    return name.replace("loss", "RMSE") if "valid_rmse" in data else name
+    return name.replace("loss", "RMSE") if _of_mse(data) else name
 
 
 def metric_notes(metric: str, data: pd.DataFrame) -> list[str]:
     """What is to be known of a metric: the mean of roots is not the root of the mean."""
-    if not metric.endswith("loss") or "valid_rmse" not in data:
+    if not metric.endswith("loss") or not _of_mse(data):
         return []
     return ["RMSE: the mean of the batches' RMSEs, as R's; metric='valid_rmse' draws that of the whole set"]
 
 
+def _of_mse(data: pd.DataFrame) -> bool:
+    return "valid_rmse" in data and "loss" not in data
+
+
 def all_diverged(data: pd.DataFrame, note: str) -> p9.ggplot:
     """A picture that says so, and what to do."""
-    return words("\n".join([*_divergences(data, "Every run diverged: "), note]))
+    return words("\n".join([*_divergences(data, prefix="Every run diverged: "), note]))
 
 
 def loss_limits(losses: pd.Series[float]) -> tuple[float, float]:
@@ -170,8 +195,13 @@ def legend_labels(data: pd.DataFrame) -> dict[str, str]:
     epochs = _epochs_of_divergence(data)
     return {
         config: fill(short, _WIDTH) + ("" if epochs[config] is pd.NA else f"\n(diverged at epoch {epochs[config]})")
-        for config, short in zip(epochs, short_labels(list(epochs)), strict=True)
+        for config, short in _short(data).items()
     }
+
+
+def _short(data: pd.DataFrame) -> dict[str, str]:
+    configs = data["config"].astype(str).unique().tolist()
+    return dict(zip(configs, short_labels(configs), strict=True))
 
 
 def _epochs_of_divergence(data: pd.DataFrame) -> dict[str, Any]:
@@ -179,17 +209,24 @@ def _epochs_of_divergence(data: pd.DataFrame) -> dict[str, Any]:
     return {str(config): first_failure(run["epoch"], is_finite(run[["valid_loss"]])) for config, run in runs}
 
 
-def _divergences(data: pd.DataFrame, prefix: str = "Diverged: ") -> list[str]:
+def _divergences(data: pd.DataFrame, rows: str | None = None, prefix: str = "Diverged: ") -> list[str]:
     """The runs that did, and when, on a line of their own; none where none did."""
-    epochs = _epochs_of_divergence(data)
-    names = dict(zip(epochs, short_labels(list(epochs)), strict=True))
+    if rows:
+        data = data.assign(config=data["config"] + ", " + data[rows].astype(str))
+    epochs, names = _epochs_of_divergence(data), _short(data)
     told = [f"{names[config]} at epoch {epoch}" for config, epoch in epochs.items() if epoch is not pd.NA]
     more = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
     return [prefix + "; ".join(told[:_MOST_TOLD] + more)] if told else []
 
 
-def _height(values: pd.Series[float], *, log: bool) -> tuple[Any, pd.Series[bool], list[str]]:
-    """The y axis, which values it shows, and what the caption has to say of the others."""
+def _joined(frame: pd.DataFrame, keys: list[str]) -> pd.Series[bool]:
+    """The points that have another beside them."""
+    return frame.groupby(keys, observed=True)["which"].transform("size") > 1
+
+
+def _height(drawn: pd.DataFrame, metric: str, *, log: bool) -> tuple[Any, pd.Series[bool], list[str]]:
+    """The y axis, or axes, which values it shows, and what the caption has to say of the others."""
+    values = drawn[metric]
     if log:
         scale, shown, why = (
             p9.scale_y_log10(),
@@ -197,8 +234,9 @@ def _height(values: pd.Series[float], *, log: bool) -> tuple[Any, pd.Series[bool
             "A logarithmic axis has no place for {} of {} points: 0 or less.",
         )
     else:
-        low, high = loss_limits(values)
-        scale, shown = p9.ylim(low, high), values <= high
+        panels = values.groupby(drawn["loss"].astype(str) if "loss" in drawn else np.zeros(len(drawn)))
+        ends = panels.transform(lambda losses: loss_limits(losses)[1])
+        scale, shown = [] if "loss" in drawn else p9.ylim(*loss_limits(values)), values <= ends
         why = "The axis ends at the 98 % quantile, as R's does: {} of {} points lie above it."
     return scale, shown, [] if shown.all() else [why.format((~shown).sum(), len(values))]
 

@@ -20,7 +20,7 @@ from mizani.breaks import breaks_extended
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label
-from pycompare.plots.axes import grid_cells, short_labels
+from pycompare.plots.axes import facet_labels, grid_cells, short_labels
 
 _MAP_COLORS = ("#ffffff", "#e6eef6", "#cfdeeb", "#b8cde0")  # pale, so that paths stand out: lighter is lower
 _PATH_SHAPES, _PATH_LINES = ("D", "^", "s", "v", "P", "X", "o"), ("solid", "dashed", "dashdot", "dotted")
@@ -136,12 +136,10 @@ def _named(paths: pd.DataFrame) -> pd.DataFrame:
 
 def _labelled(frame: pd.DataFrame, rows: str | None, columns: str | None) -> pd.DataFrame:
     """`frame` with the texts of its facets, in the order of their appearance."""
-    texts = {}
     if columns:
-        texts[columns] = frame[columns].astype(str)
-    if rows:
-        texts[rows] = _shortened(frame[rows].map(lambda value: setting_label(rows, value)).astype(str))
-    return frame.assign(**{name: pd.Categorical(text, categories=text.unique()) for name, text in texts.items()})
+        texts = frame[columns].astype(str)
+        frame = frame.assign(**{columns: pd.Categorical(texts, categories=texts.unique())})
+    return facet_labels(frame, rows)
 
 
 def _as_labels(values: pd.Series[Any]) -> pd.Series[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -13,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from pycompare.checks import flag, number, whole_number
+from pycompare.checks import flag
 from pycompare.data.split import Split, course_data
-from pycompare.labels import value_label
+from pycompare.labels import cell, setting_label
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
@@ -27,16 +26,18 @@ from pycompare.sweeps.runs import (
     checked_restarts,
     made_with,
     networks,
+    steps_of,
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
+from pycompare.sweeps.settings import CHECKS, check_accepted, check_not_set, named_networks, run_options
 from pycompare.sweeps.store.store import RunStore
-from pycompare.sweeps.vary import Check, Numbers, the_list, vary
+from pycompare.sweeps.vary import Numbers, Variation, the_lists, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
-from pycompare.training.optim import OptimizerFactory, accepts, make_optimizer, optimizer_factory
+from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options, checked_dtype
-from pycompare.training.schedules import Schedule, check_schedule, checked_schedule
+from pycompare.training.schedules import Schedule, check_schedule
 from pycompare.training.stopping import EarlyStopping
 
 
@@ -48,15 +49,18 @@ def compare_configs(
     beta1: Numbers = 0.9,
     beta2: Numbers = 0.999,
     *,
+    momentum: Numbers | None = None,
+    dampening: Numbers | None = None,
+    nesterov: bool | Sequence[bool] | None = None,
     schedule: Schedule | Sequence[Schedule | None] | None = None,
+    optimizer: str | OptimizerFactory | Sequence[str | OptimizerFactory] = "adamw",
+    network: NetworkFactory | Sequence[NetworkFactory] | Mapping[str, NetworkFactory] | None = None,
+    loss: str | LossFunction | Sequence[str | LossFunction] = "mse",
     early_stopping: EarlyStopping | None = None,
     restarts: int = 0,
     data: Split | None = None,
-    network: NetworkFactory | None = None,
     seed: int = 123,
     seeds: int | Sequence[int] | None = None,
-    optimizer: str | OptimizerFactory = "adamw",
-    loss: str | LossFunction = "mse",
     device: torch.device | str = "cpu",
     dtype: torch.dtype | str = "float32",
     n_jobs: int | None = 1,
@@ -67,30 +71,35 @@ def compare_configs(
     store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Train one network for each value of the one argument that is a list, and compare the validation curves.
+    """Train one network for each value of the argument that is a list, and compare the validation curves.
 
-    Every run is one random scope: seeded once, then the network is made and trained in it, so that the runs differ in
-    nothing but the varied argument. No global random state is changed.
+    A second list makes a facet for each of its values. Every run is one random scope: seeded once, then the network is
+    made and trained in it, so that the runs differ in nothing but what varies. No global random state is changed.
 
     Arguments:
         epochs: passes over the training set, 1 or more; not to be varied.
-        batch_size, lr, weight_decay, beta1, beta2: exactly one of them, or schedule, is a list (or tuple, range, array,
-            Series) of distinct values. batch_size is 1 or more, lr and weight_decay are 0 or more, beta1 and beta2 lie
-            in [0, 1).
-        schedule: as in `train_valid`: what it sets takes the place of lr, weight_decay or beta1. In a list, None stands
-            for these.
+        batch_size, lr, weight_decay, beta1, beta2: one value each, or a list (or tuple, range, array, Series) of
+            distinct ones. One or two of the arguments from here to loss are lists: curves of the first, in this order,
+            lie over one another, those of the second in facets. batch_size is 1 or more, lr and weight_decay are 0
+            or more, beta1 and beta2 lie in [0, 1).
+        momentum, dampening, nesterov: of "sgd" (momentum of "rmsprop", too), or lists; the optimizer's own unless
+            given. What a list varies, all optimizers must take.
+        schedule: as in `train_valid`, or a list: what it sets takes the place of lr, weight_decay, momentum or beta1.
+            In a list, None stands for these.
+        optimizer: as in `train_valid`, or a list. Arguments that none takes must keep their defaults.
+        network: a callable that makes a fresh network, or several: {"small": f, "large": g}, or a list of functions,
+            which have names. Unless given, an `MLP` of the data's width (for "cross_entropy", with one output for each
+            class).
+        loss: as in `train_valid`, or a list, whose facets have an axis each.
         early_stopping: when a run is to end before the last epoch, with the best weights; `EarlyStopping` tells the
             rule.
         restarts: how often a run that early stopping has ended starts again, from other initial weights: the n-th start
             has the run's seed plus (n - 1) million. The first that is not ended, or else the last, ends the run. The
             best of its starts, by what early stopping goes by, is kept; the frame has its number, from 1, as `start`.
         data: training and validation set; `course_data()` unless given.
-        network: a callable that makes a fresh network; unless given, an `MLP` of the data's width (for "cross_entropy",
-            with one output for each class).
         seed: of torch's generator in every run, for the initial weights and dropout.
         seeds: repeat every run: a number n under the seeds seed, ..., seed + n - 1, a list under its own. The
-            frame then has a column seed, the picture means and bands.
-        optimizer, loss: as in `train_valid`. Arguments that the optimizer does not take must keep their defaults.
+            frame then has a column seed, the picture means and bands, and `differences` tests them in pairs.
         device: where to train, such as "cpu" or "cuda".
         dtype: "float32" (as R torch) or "float64", in which the initial weights are the float32 ones, widened.
         n_jobs: runs at a time, as in scikit-learn: -1 for all cores, None for what `joblib.parallel_config` says. The
@@ -120,92 +129,87 @@ def compare_configs(
         >>> from pycompare import OneCycle
         >>> compare_configs(epochs=2, schedule=[None, OneCycle(0.05, steps=88)]).summary()["config"].tolist()
         ['schedule = None', 'schedule = OneCycle(max_lr=0.05, steps=88)']
+        >>> two = compare_configs(epochs=1, lr=[0.1, 0.01], optimizer=["adamw", "sgd"])
+        >>> two.parameter, two.values, two.rows, two.row_values
+        ('lr', (0.1, 0.01), 'optimizer', ('adamw', 'sgd'))
     """
-    options = Options(epochs, 1, optimizer, {}, find_loss(loss), engine, threads, early_stopping=early_stopping)
+    options = Options(epochs, 1, "adamw", {}, find_loss("mse"), engine, threads)
     numbers = {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
-    variation = vary(numbers | ({} if schedule is None else {"schedule": schedule}), _CHECKS)
-    parameter, values = the_list(variation, "lr=[0.1, 0.2]", [*_CHECKS])
-    _check_accepted(optimizer, parameter, variation.fixed)
-    _check_not_set(parameter, variation.fixed.get("schedule"))
+    optional = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov, "schedule": schedule}
+    makers = named_networks(network)
+    named = {} if None in makers else {"network": list(makers)}
+    given = numbers | {name: value for name, value in optional.items() if value is not None}
+    variation = vary(given | {"optimizer": optimizer} | named | {"loss": loss}, CHECKS)
+    parameter, rows = (*the_lists(variation, "lr=[0.1, 0.2]", [*CHECKS]), "")[:2]
+    check_accepted(variation, _DEFAULTS)
+    check_not_set(variation)
     split = checked_split(data)
-    first = Run(
-        make_network=network_factory(network, split, options.loss),
+    shared = Run(
+        make_network=nn.Identity,
         split=split,
         options=options,
         seed=checked_seed(seed),
-        device=_checked_device(device),
+        device=checked_device(device),
         dtype=checked_dtype(dtype),
         keep_network=flag("keep_networks", keep_networks),
-        restarts=checked_restarts(restarts, options),
+        restarts=checked_restarts(restarts, early_stopping),
     )
-    sample = first.check_network()
+    losses = variation.varied.get("loss", [loss])
+    makes = {(name, one): network_factory(makers[name], split, find_loss(one)) for name in makers for one in losses}
+    runs = [_run(shared, variation.fixed | choice, choice, makes) for choice in variation.choices()]
+    runs = [replace(run, options=replace(run.options, early_stopping=early_stopping)) for run in runs]
+    check_runs(runs)
     several = checked_seeds(seed, seeds)
-    runs: list[Run] = []
-    for label, choice in zip(variation.labels(parameter), variation.choices(), strict=True):
-        key = {"config": label, parameter: _cell(choice[parameter])}
-        run = replace(first, options=_run_options(options, variation.fixed | choice), key=key)
-        runs += [run] if seeds is None else run.under_seeds(key, several)
-    _check_schedules(runs, sample)
+    if seeds is not None:
+        runs = [repeated for run in runs for repeated in run.under_seeds(run.key, several)]
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown, store=store)
-    arguments = _arguments(first, seeds if seeds is None else several) | variation.fixed
-    size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
-    told = tuple(map(_cell, values))
-    return Comparison(frame, parameter, told, arguments, made, size, networks(runs, outcomes))
+    return Comparison(
+        frame,
+        parameter,
+        _cells(variation, parameter),
+        _arguments(runs[0], seeds if seeds is None else several) | variation.fixed,
+        made_with(runs[0], outcomes) | ({"network": repr(makers)} if named else {}),
+        input_size(split.train.tensors[0]),
+        networks(runs, outcomes),
+        rows or None,
+        _cells(variation, rows) if rows else (),
+    )
 
 
-def _cell(value: Any) -> Any:
-    """A number as itself, a schedule as text."""
-    return value if isinstance(value, (int, float)) else value_label(value)
+def _run(shared: Run, settings: dict[str, Any], choice: dict[str, Any], makes: dict[Any, NetworkFactory]) -> Run:
+    """The run of these settings, some of which are the choice that tells it from the others."""
+    options, make = run_options(shared.options, settings), makes[settings.get("network"), settings["loss"]]
+    parameter, *rows = choice
+    key = {"config": setting_label(parameter, choice[parameter])} | {name: cell(one) for name, one in choice.items()}
+    facet = ", ".join(setting_label(name, choice[name]) for name in rows)
+    return replace(shared, make_network=make, options=options, key=key, facet=facet)
 
 
-def _run_options(options: Options, settings: dict[str, Any]) -> Options:
-    arguments, schedule = _optimizer_arguments(options.optimizer, settings), settings.get("schedule")
-    return replace(options, batch_size=int(settings["batch_size"]), arguments=arguments, schedule=schedule)
+def _cells(variation: Variation, name: str) -> tuple[Any, ...]:
+    return tuple(map(cell, variation.varied[name]))
 
 
-def _check_schedules(runs: Sequence[Run], network: nn.Module) -> None:
-    """Refuse schedules that do not fit, of all runs before the first; `network` is one of theirs."""
+def check_runs(runs: Sequence[Run]) -> None:
+    """Refuse networks, and optimizers and schedules that do not fit them, of all runs before the first.
+
+    A network is made, and checked, once for all runs that share its callable.
+    """
+    samples: dict[Any, nn.Module] = {}
     for run in runs:
-        if run.options.schedule:
-            opt = make_optimizer(network, run.options.optimizer, run.options.arguments)
-            batches = math.ceil(len(run.split.train) / run.options.batch_size)
-            check_schedule(run.options.schedule, opt, run.options.epochs * batches)
+        options, kind = run.options, (id(run.make_network), run.options.loss.given)
+        network = samples[kind] = samples.get(kind) or run.check_network()
+        opt = make_optimizer(network, options.optimizer, options.arguments)
+        if options.schedule:
+            check_schedule(options.schedule, opt, steps_of(run))
 
 
 def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
-    options, dtype, device = run.options, str(run.dtype).removeprefix("torch."), str(run.device)
-    told = {"epochs": options.epochs, **({"seed": run.seed} if seeds is None else {"seeds": list(seeds)})}
-    if options.early_stopping:
-        told |= {"early_stopping": options.early_stopping, "restarts": run.restarts}
-    return told | {"optimizer": options.optimizer, "loss": options.loss.given, "dtype": dtype, "device": device}
-
-
-def _check_not_set(parameter: str, schedule: Schedule | None) -> None:
-    """Refuse to vary what the schedule sets: all runs would be the same."""
-    if schedule and _SET_AS.get(parameter, parameter) in schedule.settings(0):
-        raise ValueError(
-            f"`{parameter}` must be one value under a schedule that sets it; got a list with {schedule!r}."
-            " Make `schedule` the list."
-        )
-
-
-def _check_accepted(optimizer: str | OptimizerFactory, parameter: str, fixed: dict[str, float]) -> None:
-    """Refuse a setting that the optimizer would not see."""
-    factory, defaults = optimizer_factory(optimizer), inspect.signature(compare_configs).parameters
-    for name in [parameter, *(name for name, value in fixed.items() if value != defaults[name].default)]:
-        if name not in ("batch_size", "schedule") and not accepts(factory, _OPTIMIZER_NAMES.get(name, name)):
-            raise ValueError(
-                f"`{name}` must keep its default with optimizer {optimizer!r}, which does not take it."
-                " Choose another optimizer, or a callable that takes it."
-            )
-
-
-def _optimizer_arguments(optimizer: str | OptimizerFactory, settings: dict[str, float]) -> dict[str, Any]:
-    betas = (settings["beta1"], settings["beta2"])
-    arguments = {"lr": settings["lr"], "weight_decay": settings["weight_decay"], "betas": betas}
-    factory = optimizer_factory(optimizer)
-    return {name: value for name, value in arguments.items() if accepts(factory, name)}
+    dtype, device = str(run.dtype).removeprefix("torch."), str(run.device)
+    told = {"epochs": run.options.epochs, **({"seed": run.seed} if seeds is None else {"seeds": list(seeds)})}
+    if run.options.early_stopping:
+        told |= {"early_stopping": run.options.early_stopping, "restarts": run.restarts}
+    return told | {"dtype": dtype, "device": device}
 
 
 def checked_split(data: Split | None, default: Callable[[], Split] = course_data) -> Split:
@@ -215,6 +219,11 @@ def checked_split(data: Split | None, default: Callable[[], Split] = course_data
     if not isinstance(data, Split):
         raise TypeError(f"`data` must be a Split; got {type(data).__name__}. Use Split.from_arrays(X, y).")
     return data
+
+
+def standardized_course() -> Split:
+    """The course's data, for optimizers that need inputs of one size."""
+    return course_data().standardized()
 
 
 def network_factory(
@@ -263,7 +272,8 @@ def _checked_n_jobs(n_jobs: int | None, on_epoch: OnEpoch | None) -> int | None:
     return checked_n_jobs(n_jobs)
 
 
-def _checked_device(device: torch.device | str) -> torch.device:
+def checked_device(device: torch.device | str) -> torch.device:
+    """`device`, usable here, or one clear error."""
     try:
         probe = torch.zeros((), device=device)
         probe.item()  # the device "meta" holds no numbers
@@ -273,13 +283,4 @@ def _checked_device(device: torch.device | str) -> torch.device:
         raise ValueError(f"`device` must be usable here; got {device!r}: {reason}. Use 'cpu'.") from cause
 
 
-_CHECKS: dict[str, Check] = {
-    "batch_size": partial(whole_number, at_least=1),
-    "lr": partial(number, at_least=0),
-    "weight_decay": partial(number, at_least=0),
-    "beta1": partial(number, at_least=0, below=1),
-    "beta2": partial(number, at_least=0, below=1),
-    "schedule": checked_schedule,
-}
-_OPTIMIZER_NAMES = {"beta1": "betas", "beta2": "betas"}
-_SET_AS = {"beta1": "momentum"}  # by schedules
+_DEFAULTS = {name: one.default for name, one in inspect.signature(compare_configs).parameters.items()}

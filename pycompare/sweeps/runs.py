@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from os import PathLike
@@ -18,8 +19,8 @@ from pycompare.checks import whole_number
 from pycompare.data.split import Split
 from pycompare.labels import value_label
 from pycompare.progress import Progress, progress_bar
-from pycompare.seeding import torch_manual_seed
-from pycompare.sweeps.store.checkpoint import Checkpoint
+from pycompare.seeding import RandomStream, torch_manual_seed
+from pycompare.sweeps.store.record import Record
 from pycompare.sweeps.store.store import RunStore, checked_store
 from pycompare.threads import torch_threads
 from pycompare.training.batches import KeptHere
@@ -27,7 +28,7 @@ from pycompare.training.kernels import mkl_kernels
 from pycompare.training.loop import Training, begin_training, giving_back
 from pycompare.training.monitoring import EachEpoch, Monitoring, Row, Sets
 from pycompare.training.options import Options
-from pycompare.training.stopping import put_weights
+from pycompare.training.stopping import EarlyStopping, put_weights
 
 NetworkFactory = Callable[[], nn.Module]
 OnEpoch = Callable[[str, int, nn.Module], object]
@@ -70,6 +71,7 @@ class Run:
         restarts: how many more starts it gets, as long as early stopping ends them.
         store: where it is kept, and looked for before it is trained; or None.
         key: what tells it from the other runs, in the first columns of their frame: config, a text, seed, and others.
+        facet: names the facet in which it is drawn, where there are several.
         kept: what the runs of one comparison share.
     """
 
@@ -84,13 +86,14 @@ class Run:
     restarts: int = 0
     store: RunStore | None = None
     key: dict[str, Any] = field(default_factory=dict)
+    facet: str = ""
     kept: KeptHere = field(default_factory=KeptHere)
 
     @property
     def label(self) -> str:
         """Its name in errors, in progress and among networks."""
-        seed = [f"seed = {self.seed}"] if "seed" in self.key else []
-        return ", ".join([*([self.key["config"]] if "config" in self.key else []), *seed])
+        seed = f"seed = {self.seed}" if "seed" in self.key else ""
+        return ", ".join(part for part in (self.key.get("config"), self.facet, seed) if part)
 
     def under_seeds(self, key: dict[str, Any], seeds: Sequence[int]) -> list[Run]:
         """The run once for each seed, which its key tells after `key`."""
@@ -157,6 +160,24 @@ class Run:
         outcome.network = training.network.eval() if self.keep_network else None
         return outcome
 
+    def turns(self, tick: Callable[[], object], outcome: Outcome) -> Iterator[None]:
+        """As `train`, a turn each `next`; between two, other runs may have theirs: each has its own random numbers."""
+        stream = RandomStream(self.seed, self.device)
+        with stream.scope():
+            training = self._begin(self._network())
+        outcome.engine, outcome.why = training.engine.name, training.why
+        epochs = self.monitoring.epochs(training)
+        while True:
+            with stream.scope():
+                told = next(epochs, None)
+            if told is None:
+                break
+            for row in told[1]:
+                outcome.rows.append(row)
+                tick()
+            yield
+        outcome.network = training.network.eval() if self.keep_network else None
+
     def threads(self) -> int | None:
         """How many torch threads the run takes, where it lets other threads of Python go on; else None."""
         with torch_threads(self.options.threads), torch_manual_seed(self.seed, self.device):
@@ -183,7 +204,7 @@ class Run:
             )
         return first
 
-    def _as_stored(self, kept: Checkpoint, network: nn.Module, outcome: Outcome) -> Outcome:
+    def _as_stored(self, kept: Record, network: nn.Module, outcome: Outcome) -> Outcome:
         """What came of the run when it was trained; `network` gets the weights of then."""
         outcome.rows, outcome.engine, outcome.why = kept.rows, kept.engine, kept.why
         best = kept.state.best(self.options.early_stopping)
@@ -214,6 +235,12 @@ def restart_seed(seed: int, start: int) -> int:
     return seed + 1_000_000 * (start - 1)
 
 
+def steps_of(run: Run, epochs: int | None = None) -> int:
+    """How many steps the run takes in so many epochs; in all of its own unless given."""
+    count = run.options.epochs if epochs is None else epochs
+    return count * math.ceil(len(run.split.train) / run.options.batch_size)
+
+
 def train_all(
     runs: Sequence[Run],
     *,
@@ -235,12 +262,8 @@ def train_all(
     if kept and on_epoch:
         raise ValueError("`on_epoch` must be None with `store`: what is stored is not trained again. Leave out one.")
     runs = [replace(run, store=kept) for run in runs]
-    outcomes, rows = [Outcome() for _ in runs], sum(run.monitoring.count(run.options.epochs) for run in runs)
-    with (
-        torch_threads(runs[0].options.threads),
-        giving_back(lambda: _frame(runs, outcomes)),
-        progress_bar(rows, unit=unit, show=progress) as bar,
-    ):
+    outcomes = [Outcome() for _ in runs]
+    with _telling(runs, outcomes, unit, show=progress) as bar:
         if n_jobs == 1:
             _in_turn(runs, outcomes, bar, on_epoch)
         else:
@@ -248,9 +271,42 @@ def train_all(
     return _frame(runs, outcomes), outcomes
 
 
+def train_interleaved(runs: Sequence[Run], *, unit: str, progress: bool = True) -> tuple[pd.DataFrame, list[Outcome]]:
+    """As `train_all`, the runs of one seed a turn each, again and again: what disturbs the machine slows them alike."""
+    outcomes = [Outcome() for _ in runs]
+    with _telling(runs, outcomes, unit, show=progress) as bar:
+        for seed in dict.fromkeys(run.seed for run in runs):
+            pairs = [(run, outcome) for run, outcome in zip(runs, outcomes, strict=True) if run.seed == seed]
+            bar.set_description(f"{len(pairs)} runs by turns, seed = {seed}")
+            _round_robin(run.turns(bar.update, outcome) for run, outcome in pairs)
+    return _frame(runs, outcomes), outcomes
+
+
 def networks(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> dict[str, nn.Module]:
     """The trained networks by label, where they were to be kept."""
     return {run.label: o.network for run, o in zip(runs, outcomes, strict=True) if o.network is not None}
+
+
+@contextmanager
+def _telling(runs: Sequence[Run], outcomes: Sequence[Outcome], unit: str, *, show: bool) -> Iterator[Progress]:
+    """What all ways to train them have around them."""
+    rows = sum(run.monitoring.count(run.options.epochs) for run in runs)
+    with (
+        torch_threads(runs[0].options.threads),
+        giving_back(lambda: _frame(runs, outcomes)),
+        progress_bar(rows, unit=unit, show=show) as bar,
+    ):
+        yield bar
+
+
+def _round_robin(iterators: Iterable[Iterator[None]]) -> None:
+    """A step of each, again and again, until all have ended."""
+    waiting = deque(iterators)
+    while waiting:
+        one = waiting.popleft()
+        with suppress(StopIteration):
+            next(one)
+            waiting.append(one)
 
 
 def _in_turn(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, on_epoch: OnEpoch | None) -> None:
@@ -283,10 +339,10 @@ def made_with(run: Run, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return made | {"data": repr(run.split), "network": repr(run.make_network)}
 
 
-def checked_restarts(restarts: int, options: Options) -> int:
+def checked_restarts(restarts: int, early_stopping: EarlyStopping | None) -> int:
     """`restarts` as an int, or one clear error."""
     whole_number("restarts", restarts, at_least=0)
-    if restarts and options.early_stopping is None:
+    if restarts and early_stopping is None:
         raise ValueError(
             f"`restarts` must be 0 without early stopping, which alone ends a start; got {restarts!r}."
             " Pass e.g. early_stopping=EarlyStopping(patience=10)."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -28,19 +28,41 @@ def checked_seeds(seed: int, seeds: int | Sequence[int] | None) -> tuple[int, ..
     return listed
 
 
-def seeds_summary(data: pd.DataFrame, metric: str = "valid_loss") -> pd.DataFrame:
+def seeds_summary(data: pd.DataFrame, metric: str = "valid_loss", rows: str | None = None) -> pd.DataFrame:
     """One row a configuration: what its seeds end with.
 
     Arguments:
         data: columns config, seed and `metric`, a row for each epoch of each run, NaN where it has diverged.
         metric: the column.
+        rows: a second column that tells configurations apart.
 
     Returns:
-        Columns config, seeds (how many), failed (the share of runs that end without a finite `metric`), and of the
-        others' last values the mean, the standard deviation sd (n - 1; NaN for one), the least and the most.
+        Columns config, that of rows, seeds (how many), failed (the share of runs that end without a finite `metric`),
+        and of the others' last values the mean, the standard deviation sd (n - 1; NaN for one), the least and the most.
     """
-    last = data.groupby(["config", "seed"], sort=False)[metric].agg(lambda run: run.iloc[-1]).reset_index()
-    return pd.DataFrame([_seeds_row(config, runs[metric]) for config, runs in last.groupby("config", sort=False)])
+    keys = ["config", *([rows] if rows else [])]
+    runs = last_values(data, metric, keys).groupby(keys, sort=False)[metric]
+    return pd.DataFrame([dict(zip(keys, key, strict=True)) | _seeds_row(last) for key, last in runs])
+
+
+def last_values(data: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.DataFrame:
+    """The last value of a metric in every run: columns `keys`, seed and the metric."""
+    return data.groupby([*keys, "seed"], sort=False)[metric].agg(lambda run: run.iloc[-1]).reset_index()
+
+
+def ranking(data: pd.DataFrame, rows: str | None = None) -> pd.DataFrame:
+    """`seeds_summary`, the configuration that fails least first; of those that fail alike, the lowest mean."""
+    return seeds_summary(data, rows=rows).sort_values(["failed", "mean"], kind="stable", ignore_index=True)
+
+
+def best_row(data: pd.DataFrame, rows: str | None = None) -> pd.Series[Any]:
+    """A row of `data` of the configuration that leads the `ranking`, or one clear error where all runs diverged."""
+    first = ranking(data, rows).iloc[0]
+    if first["failed"] == 1:
+        raise ValueError("`data` must have a run that has not diverged; got none. Choose a smaller lr, and test again.")
+    keys = ["config", *([rows] if rows else [])]
+    row: pd.Series[Any] = data[(data[keys] == first[keys]).all(axis=1)].iloc[0]
+    return row
 
 
 def means_at_the_end(data: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
@@ -58,7 +80,7 @@ def means_at_the_end(data: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame
     return table.reset_index()
 
 
-def _seeds_row(config: object, last: pd.Series[float]) -> dict[str, object]:
+def _seeds_row(last: pd.Series[float]) -> dict[str, object]:
     ended = last[is_finite(last.to_frame())]
     told = {"mean": ended.mean(), "sd": ended.std(), "least": ended.min(), "most": ended.max()}
-    return {"config": config, "seeds": len(last), "failed": 1 - len(ended) / np.float64(len(last)), **told}
+    return {"seeds": len(last), "failed": 1 - len(ended) / np.float64(len(last)), **told}

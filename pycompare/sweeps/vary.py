@@ -15,6 +15,7 @@ from pycompare.labels import setting_label
 
 Numbers: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any] | pd.Series[Any] | pd.Index[Any]"
 Check = Callable[[str, Any], Any]
+_COUNTS = {1: "Exactly one", 2: "One or two"}
 _PAIRS = ("start", "betas")  # arguments whose one value is a pair: only a list of pairs is several
 
 
@@ -58,14 +59,26 @@ def vary(arguments: Mapping[str, Any], checks: Mapping[str, Check] | None = None
 
 def the_list(variation: Variation, example: str, names: Collection[str] = ()) -> tuple[str, tuple[Any, ...]]:
     """The one argument that varies, and its values, or one clear error; `names` are all that might."""
-    if len(variation.varied) != 1:
-        known = names or [*variation.varied, *variation.fixed]
-        raise ValueError(
-            f"Exactly one of {', '.join(f'`{name}`' for name in known)} must be a list; got {named(variation.varied)}."
-            f" Give one of them several values, such as {example}, and the others one each."
-        )
+    the_lists(variation, example, names, most=1)
     ((parameter, values),) = variation.varied.items()
     return parameter, tuple(values)
+
+
+def the_lists(variation: Variation, example: str, names: Collection[str] = (), most: int = 2) -> list[str]:
+    """The arguments that vary, one at least and `most` at most, or one clear error; `names` are all that might."""
+    if not 1 <= len(variation.varied) <= most:
+        known = names or [*variation.varied, *variation.fixed]
+        raise ValueError(
+            f"{_COUNTS[most]} of {', '.join(f'`{name}`' for name in known)} must be a list; got"
+            f" {named(variation.varied)}. Give {_COUNTS[most].lower()} of them several values, such as {example}, and"
+            " the others one each."
+        )
+    return list(variation.varied)
+
+
+def several_values(name: str, values: Any, check: Check) -> list[Any]:
+    """The values of an argument that may be a list or a single one, each checked, all distinct."""
+    return _distinct(name, values if is_several(name, values) else [values], check)
 
 
 def is_several(name: str, value: Any) -> bool:

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 Batches = Iterable[Any]
 Kept = TypeVar("Kept")
 OnLoss = Callable[[Tensor], object]  # called with a batch's loss, before its step
+Restore = Callable[[], object]  # brings a training back to where it was
 SetRates = Callable[[int], object]  # called with a batch's place in its epoch, before anything is computed of it
 
 

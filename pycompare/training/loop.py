@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pycompare.threads import torch_threads
-from pycompare.training.batches import BatchedData, Batches, BatchLosses, OnLoss, batched, cast_batches
+from pycompare.training.batches import BatchedData, Batches, BatchLosses, OnLoss, SetRates, batched, cast_batches
 from pycompare.training.engines.autograd import training_losses, validation_losses
 from pycompare.training.engines.engine import Data, Engine, start_engine
 from pycompare.training.losses import Loss, LossFunction, find_loss
@@ -218,10 +218,22 @@ class Training:
 
     def train(self, epoch: int, on_loss: OnLoss | None = None) -> BatchLosses:
         """Train for the epoch of this number, from 1, under the schedule; `on_loss` as in `Engine.train`."""
+        return self.engine.train(on_loss, self._set_rates(epoch))
+
+    def take_steps(self, start: int, stop: int) -> None:
+        """Take the steps from `start` to before `stop`, counted from 0 through all epochs, under the schedule."""
+        while start < stop:
+            epoch, place = divmod(start, self.batches)
+            part = range(place, min(self.batches, place + stop - start))
+            self.engine.take_steps(part, self._set_rates(epoch + 1))
+            start += len(part)
+
+    def _set_rates(self, epoch: int) -> SetRates | None:
+        """What sets the schedule's settings for the place of a batch in the epoch of this number."""
         schedule, before = self.options.schedule, (epoch - 1) * self.batches
         if schedule is None:
-            return self.engine.train(on_loss)
-        return self.engine.train(on_loss, lambda place: set_settings(self.opt, schedule.settings(before + place)))
+            return None
+        return lambda place: set_settings(self.opt, schedule.settings(before + place))
 
     def _shown(self, on_step: OnStep | None, epoch: int, steps: Iterator[int]) -> Callable[[Tensor], object] | None:
         if on_step is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
+from time import perf_counter
 from typing import Any, Protocol
 
 import torch
@@ -16,21 +17,33 @@ from pycompare.data.split import Split
 from pycompare.training.batches import BatchedData, BatchLosses, batched
 from pycompare.training.loop import Training
 from pycompare.training.losses import Loss
+from pycompare.training.network import first_parameter
+from pycompare.training.schedules import Schedule, set_settings
 from pycompare.training.stopping import Epoch
 from pycompare.training.torch_private import foreach_norm, foreach_sub_
 
 Sets = tuple[BatchedData, BatchedData]
 Row = dict[str, Any]
+SLICE = 0.05  # seconds: many trainings' turns within what disturbs a machine for a second
 
 
 class Monitoring(Protocol):
-    """Of which batches a training tells what, and when."""
+    """Of which batches a training tells what, and when.
+
+    Attributes:
+        resumes: whether a training may go on, with the same rows, from where it was between two epochs.
+    """
+
+    resumes: bool
 
     def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
         """What is trained on and what is evaluated, cast as `like`."""
 
     def epochs(self, training: Training) -> Iterator[Epoch]:
-        """Train from where `training` is, and yield after each epoch its number and the rows that tell of it."""
+        """Train from where `training` is, and yield after each epoch its number and the rows that tell of it.
+
+        What does not resume yields rows as they come, or none where another run may have a turn.
+        """
 
     def count(self, epochs: int) -> int:
         """How many rows that will be."""
@@ -39,6 +52,8 @@ class Monitoring(Protocol):
 @dataclass(frozen=True)
 class EachEpoch:
     """After each epoch the means over batches, as `train_valid` tells them."""
+
+    resumes = True
 
     def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
         """As `Monitoring.sets` says."""
@@ -54,10 +69,58 @@ class EachEpoch:
 
 
 @dataclass(frozen=True)
+class Restarts(EachEpoch):
+    """Epochs until the validation loss is on a plateau, and from there, for each weight decay, `length` more.
+
+    The plateau: for `patience` epochs no loss has been below 1 - `share` times the last one that was so.
+    Rows have weight_decay, NaN before the plateau, and epoch, from 1 at either beginning.
+
+    Attributes:
+        values: the weight decays.
+        length: of each restart, in epochs.
+        schedule: of each restart; None for the settings before.
+        patience: in epochs.
+        share: from 0 to less than 1.
+    """
+
+    resumes = False
+    values: tuple[float, ...]
+    length: int
+    schedule: Schedule | None
+    patience: int
+    share: float
+
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
+        yield from self._to_plateau(training)
+        restore = training.engine.checkpoint()
+        again = replace(training, options=replace(training.options, epochs=self.length, schedule=self.schedule))
+        for value in self.values:
+            restore()
+            set_settings(training.opt, {"weight_decay": value})
+            for epoch, (row,) in again.epochs():
+                yield epoch, [{"weight_decay": value} | row]
+
+    def count(self, epochs: int) -> int:
+        """As `Monitoring.count` says."""
+        return epochs + len(self.values) * self.length
+
+    def _to_plateau(self, training: Training) -> Iterator[Epoch]:
+        best, since = math.inf, 0
+        for epoch, (row,) in training.epochs():
+            yield epoch, [{"weight_decay": math.nan} | row]
+            better = row["valid_loss"] < (1 - self.share) * best
+            best, since = (row["valid_loss"], 0) if better else (best, since + 1)
+            if since == self.patience:
+                return
+
+
+@dataclass(frozen=True)
 class WholeSets:
     """The loss of both sets, each as one batch, in evaluation mode: before the first step, then after every `every`
     passes over the training set. An epoch is that many passes; `name` is what one pass is called."""
 
+    resumes = True
     every: int = 1
     name: str = "epoch"
 
@@ -74,15 +137,103 @@ class WholeSets:
         for epoch in range(first, training.options.epochs + 1):
             if epoch:
                 training.train(epoch)
-            told = training.engine.validate()
-            row: Row = {self.name: epoch * self.every}
-            for i, name in enumerate(("train", "valid")):
-                row |= _set(name, i, told, training.options.loss)
-            yield epoch, [row]
+            yield epoch, [{self.name: epoch * self.every} | _both_sets(training)]
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
         return epochs + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterSteps(WholeSets):
+    """The loss of both sets as in `WholeSets`, before the first step and after some, and the time that training took.
+
+    Attributes:
+        rows_an_epoch: of the training set.
+        after: how many steps, in order.
+    """
+
+    resumes = False
+    rows_an_epoch: int
+    after: tuple[int, ...]
+
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
+        clock = _Clock(training, self.rows_an_epoch)
+        yield 0, [clock.row()]
+        for steps in self.after:
+            clock.take_steps(steps - clock.steps)
+            yield 0, [clock.row()]
+
+    def count(self, epochs: int) -> int:  # noqa: ARG002
+        """As `Monitoring.count` says."""
+        return 1 + len(self.after)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterSeconds(WholeSets):
+    """The same before the first step and at regular times of a training that lasts for some seconds.
+
+    A turn lasts `SLICE` seconds at most, and a hundredth of the training, or one step.
+
+    Attributes:
+        rows_an_epoch: of the training set.
+        seconds: above 0; time of training alone.
+        evaluations: how many, 1 or more.
+    """
+
+    resumes = False
+    rows_an_epoch: int
+    seconds: float
+    evaluations: int
+
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
+        clock, between = _Clock(training, self.rows_an_epoch), self.seconds / self.evaluations
+        turns = math.ceil(between / min(SLICE, self.seconds / 100))
+        yield 0, [clock.row()]
+        for evaluation in range(self.evaluations):
+            for turn in range(1, turns + 1):
+                clock.train_until((evaluation + turn / turns) * between)
+                yield 0, [clock.row()] if turn == turns else []
+
+    def count(self, epochs: int) -> int:  # noqa: ARG002
+        """As `Monitoring.count` says."""
+        return 1 + self.evaluations
+
+
+@dataclass
+class _Clock:
+    """A training, and the seconds that its steps have taken."""
+
+    training: Training
+    rows_an_epoch: int
+    steps: int = 0
+    seconds: float = 0.0
+
+    def take_steps(self, count: int) -> None:
+        start = self._now()
+        self.training.take_steps(self.steps, self.steps + count)
+        self.seconds += self._now() - start
+        self.steps += count
+
+    def train_until(self, seconds: float) -> None:
+        """As many steps at a time as fit by the speed so far, but no more than there were: the speed may be wrong."""
+        while self.seconds < seconds:
+            fit = (seconds - self.seconds) * self.steps / max(self.seconds, 1e-9)
+            self.take_steps(max(1, min(self.steps, int(fit))))
+
+    def row(self) -> Row:
+        epochs, steps = divmod(self.steps, self.training.batches)
+        samples = epochs * self.rows_an_epoch + steps * self.training.options.batch_size
+        done = {"epoch": samples / self.rows_an_epoch, "step": self.steps, "samples": samples, "seconds": self.seconds}
+        return done | _both_sets(self.training)
+
+    def _now(self) -> float:
+        device = first_parameter(self.training.network).device
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return perf_counter()
 
 
 @dataclass(frozen=True)
@@ -131,6 +282,7 @@ class RangeTest:
         smoothing: a of the exponential means, in [0, 1).
     """
 
+    resumes = False
     steps: int
     held_out: bool
     factor: float | None
@@ -144,8 +296,6 @@ class RangeTest:
 
     def epochs(self, training: Training) -> Iterator[Epoch]:
         """As `Monitoring.epochs` says."""
-        if training.done:
-            return
         told = _Smoothed(self.smoothing)
 
         def before_step(loss: Tensor) -> None:
@@ -241,6 +391,11 @@ class _Norms:
 def _norms(tensors: list[Tensor]) -> list[float]:
     """Of each its `norm()`, in its bits."""
     return [norm.item() for norm in foreach_norm(tensors)]
+
+
+def _both_sets(training: Training) -> Row:
+    told, loss = training.engine.validate(), training.options.loss
+    return _set("train", 0, told, loss) | _set("valid", 1, told, loss)
 
 
 def _set(name: str, i: int, told: BatchLosses, loss: Loss) -> dict[str, float]:

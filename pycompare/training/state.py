@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pycompare.seeding import generators
+from pycompare.seeding import generators_of
 from pycompare.training.loop import Training
 from pycompare.training.network import first_parameter
 from pycompare.training.stopping import Best, EarlyStopping, put_weights, weights
@@ -118,7 +118,7 @@ def _parameters(opt: torch.optim.Optimizer) -> list[Tensor]:
 
 def _generators(training: Training) -> list[torch.Generator]:
     """Those that the training may draw from."""
-    return generators(first_parameter(training.network).device) if training.engine.draws else []
+    return generators_of(first_parameter(training.network).device) if training.engine.draws else []
 
 
 def _prefixed(which: str, named: dict[str, Tensor]) -> dict[str, Tensor]:

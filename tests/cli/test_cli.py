@@ -20,8 +20,11 @@ from pycompare import (
     compare_dropout,
     compare_inits,
     decision_boundary,
+    momentum_test,
     optimize_rosenbrock,
     spirals_data,
+    weight_decay_restarts,
+    weight_decay_search,
 )
 from pycompare.cli import app
 from pycompare.cli.course import compare
@@ -81,9 +84,12 @@ def test_rosenbrock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compare"], "Exactly one of --lr, --batch-size, .* must have several values; got none"),
-        (["compare", "--lr", "0.1"], "got none. Give one of them several, such as --lr 0.1,0.2"),
-        (["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6"], "must have several values; got --lr and --beta1"),
+        (["compare"], "One or two of --lr, --batch-size, .* must have several values; got none"),
+        (["compare", "--lr", "0.1"], "got none. Give one or two of them several, such as --lr 0.1,0.2"),
+        (
+            ["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6", "--loss", "mse,l1"],
+            "several values; got --lr and --beta1 and --loss",
+        ),
         (["compare", "--lr", "0.1,x"], "--lr must be a number, or several separated by commas; got '0.1,x'"),
         (["compare", "--lr", "0.1,"], "--lr must be a number, or several separated by commas"),
         (["compare", "--lr", "0.1,-1"], "--lr must be at least 0; got -1.0"),
@@ -425,6 +431,44 @@ def test_lab_gradients_refuses_in_one_line(options: str, message: str) -> None:
     ],
 )
 def test_dropout_and_boundary_refuse_in_one_line(options: str, message: str) -> None:
+    result = RUN.invoke(app, ["lab", *options.split()])
+    assert result.exit_code == 2
+    assert f"Error: {message}" in result.output
+
+
+def test_momentum(tmp_path: Path) -> None:
+    options = "--momentum 0.9,0.5 --low 0.4 --lr 0.01 --epochs 2 --data spirals --optimizer adam --loss bce --seed 5"
+    result = RUN.invoke(app, ["lab", "momentum", *options.split(), "--seeds", "2", "--out", str(tmp_path)])
+    how: dict[str, Any] = {"low": 0.4, "lr": 0.01, "epochs": 2, "optimizer": "adam", "loss": "bce", "seed": 5}
+    expected = momentum_test([0.9, 0.5], data=spirals_data().standardized(), seeds=2, **how)
+    assert repr(expected) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "momentum_test.csv"), expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize(("restart", "search"), [([], weight_decay_search), (["--restart"], weight_decay_restarts)])
+def test_weight_decay(restart: list[str], search: Any, tmp_path: Path) -> None:
+    options = "--weight-decay 0.1,0 --schedule 1cycle --lr 0.3 --epochs 2 --data circles --seed 5 --seeds 2"
+    result = RUN.invoke(
+        app, ["lab", "weight-decay", *options.split(), "--loss", "cross_entropy", *restart, "--out", str(tmp_path)]
+    )
+    how: dict[str, Any] = {"schedule": "1cycle", "lr": 0.3, "epochs": 2, "loss": "cross_entropy", "seed": 5, "seeds": 2}
+    expected = search([0.1, 0], data=classification_data("circles", 300).standardized(), **how)
+    assert expected.summary().to_string(index=False) in result.output
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "weight_decay_search.csv"), expected.data, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("momentum --momentum 0.9,1", "--momentum must be less than 1; got 1"),
+        ("momentum --low 0.95", "--low must be at most the least momentum, 0.9"),
+        ("momentum --optimizer sdg", "--optimizer must be one of"),
+        ("weight-decay --weight-decay 0.1,-1", "--weight-decay must be at least 0; got -1"),
+        ("weight-decay --schedule cycle", "--schedule must be one of constant, 1cycle; got 'cycle'"),
+        ("weight-decay --restart --epochs 0", "--epochs must be at least 1"),
+    ],
+)
+def test_momentum_and_weight_decay_refuse_in_one_line(options: str, message: str) -> None:
     result = RUN.invoke(app, ["lab", *options.split()])
     assert result.exit_code == 2
     assert f"Error: {message}" in result.output

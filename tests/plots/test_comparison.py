@@ -189,3 +189,22 @@ def test_a_logarithmic_axis_needs_numbers_above_zero() -> None:
     assert "no place for 2 of 2 points" in " ".join(_texts(plot_comparison(data, parameter="lr", log=True))[0].split())
     with pytest.raises(ValueError, match="`log` must be False where valid_loss is 0 or less; got True"):
         plot_final(data, parameter="lr", log=True)
+
+
+TWO = pd.concat([FOUR.assign(momentum=0.0), FOUR.assign(momentum=0.9, valid_loss=math.nan)], ignore_index=True)
+
+
+@pytest.mark.parametrize("draw", [plot_comparison, plot_final])
+def test_a_second_list_has_a_facet_a_value_and_those_that_diverged_a_line(draw: Any) -> None:
+    plot = draw(TWO, parameter="lr", rows="momentum")
+    assert {"momentum = 0", "momentum = 0.9"} <= {*_texts(plot)}
+    assert "Diverged: lr = 1, momentum = 0.9 at epoch 1" in plot.labels.caption.replace("\n", " ")
+    assert plot.data["momentum"].astype(str).unique().tolist() == ["momentum = 0"]
+
+
+def test_losses_have_an_axis_each_which_is_cut_as_r_s() -> None:
+    losses = pd.concat([FOUR.assign(loss="mse"), FOUR.assign(loss="l1", valid_loss=1e3 * FOUR["valid_loss"])])
+    plot = plot_comparison(losses, parameter="lr", rows="loss")
+    assert plot.facet.free == {"x": False, "y": True}
+    assert plot.data.groupby("loss", observed=True)["valid_loss"].max().tolist() == [1.3, 1e3]
+    assert "1 of 16 points" in plot.labels.caption

@@ -130,3 +130,14 @@ def test_long_names_are_slanted_below_the_axis() -> None:
         plot = plot_paired(data)
         (names,) = {text.get_rotation() for text in plot.draw().axes[0].get_xticklabels()}
         assert names == angle
+
+
+ROWS = pd.concat([MANY.assign(momentum=0.0), MANY.assign(momentum=0.9, valid_loss=math.nan)], ignore_index=True)
+
+
+@pytest.mark.parametrize("draw", [plot_over_seeds, plot_paired])
+def test_a_second_list_has_a_facet_a_value(draw: Any) -> None:
+    plot = draw(ROWS, rows="momentum")
+    assert {"momentum = 0", "momentum = 0.9"} <= {*_texts(plot)}
+    assert "init = a, momentum = 0.9, 2 runs" in _said(plot)
+    assert "bands" not in _said(plot)  # of five configs they would hide one another

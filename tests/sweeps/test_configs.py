@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch import nn
 from pycompare import (
     MLP,
     Comparison,
+    ConstantRate,
     Split,
     compare_configs,
     course_data,
@@ -23,6 +26,7 @@ from pycompare import (
     torch_manual_seed,
     train_valid,
 )
+from pycompare.labels import cell
 
 X = np.linspace(-1, 1, 60).reshape(30, 2)
 SMALL = Split.from_arrays(X, X.sum(axis=1))
@@ -214,8 +218,24 @@ def _no_run(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, ValueError, "Exactly one of `batch_size`, .* must be a list; got none. Give one"),
-        ({"lr": [0.1], "beta1": [0.9]}, ValueError, "must be a list; got `lr` and `beta1`"),
+        ({}, ValueError, "One or two of `batch_size`, .* must be a list; got none. Give one"),
+        (
+            {"lr": [0.1], "beta1": [0.9], "loss": ["mse"]},
+            ValueError,
+            "One or two of .* must be a list; got `lr`, `beta1` and `loss`",
+        ),
+        ({"momentum": [0.9], "optimizer": ["sgd", "adam"]}, ValueError, "`momentum` must keep its default .* 'adam'"),
+        ({"lr": [0.1], "momentum": 0.9}, ValueError, "`momentum` must keep its default with optimizer 'adamw'"),
+        ({"lr": [0.1], "optimizer": ["sgd", "rmspro"]}, ValueError, "got 'rmspro'. Did you mean 'rmsprop'?"),
+        ({"loss": ["mse", "huberr"]}, ValueError, "got 'huberr'. Did you mean 'huber'?"),
+        ({"optimizer": []}, ValueError, "`optimizer` must be a one-dimensional list with at least one value"),
+        ({"network": {}}, ValueError, "`network` must be a one-dimensional list with at least one value"),
+        ({"network": [MLP, lambda: MLP(4), lambda: MLP(5)]}, ValueError, "`network` must hold callables of different"),
+        ({"network": {"a": MLP(4)}}, TypeError, "`network` must be a callable that makes a fresh"),
+        ({"nesterov": [False, True], "optimizer": "sgd"}, ValueError, "`nesterov` must be False without momentum"),
+        ({"momentum": [-0.5], "optimizer": "sgd"}, ValueError, "`momentum` must be at least 0; got -0.5"),
+        ({"nesterov": [1], "optimizer": "sgd"}, TypeError, "`nesterov` must be True or False; got 1"),
+        ({"lr": [0.1], "schedule": [ConstantRate(1)]}, ValueError, "`lr` must be one value under a schedule that sets"),
         ({"lr": []}, ValueError, r"`lr` must be a one-dimensional list with at least one value; got \[\]"),
         ({"lr": np.ones((1, 2))}, ValueError, "`lr` must be a one-dimensional list"),
         ({"lr": ["0.1", "0.2"]}, TypeError, "`lr` must be a number; got '0.1'"),
@@ -298,3 +318,56 @@ def test_an_interrupted_comparison_leaves_no_random_state_behind(monkeypatch: py
     with pytest.raises(KeyboardInterrupt) as caught:
         _compare(lr=[0.1])
     assert torch.equal(torch.get_rng_state(), before), caught
+
+
+_LOSSES = ["mse", "l1"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "fixed"),
+    [
+        ({"lr": [0.1, 0.01], "optimizer": ["adamw", "sgd"]}, {}),
+        ({"momentum": [0.0, 0.9], "nesterov": [False]}, {"optimizer": "sgd"}),
+        ({"dampening": [0.0, 0.5], "loss": _LOSSES}, {"optimizer": "sgd", "momentum": 0.5}),
+        ({"batch_size": [4, 30], "schedule": [ConstantRate(0.1), ConstantRate(0.2)]}, {}),
+        ({"network": ["small", "large"], "loss": _LOSSES}, {}),
+        ({"momentum": [0.0, 0.9]}, {"optimizer": "rmsprop"}),
+        ({"loss": _LOSSES}, {}),
+    ],
+)
+def test_every_run_of_one_or_two_lists_is_the_training_with_its_values(
+    lists: dict[str, list[Any]], fixed: dict[str, Any]
+) -> None:
+    makers: dict[str, Callable[[], nn.Module]] = {"small": lambda: MLP(2, (3,)), "large": lambda: MLP(2, (9, 9))}
+    given = lists | ({"network": makers} if "network" in lists else {})
+    comparison = _compare(**given, **fixed)
+    told = (comparison.parameter, comparison.values, comparison.rows, comparison.row_values)
+    (first, values), *second = lists.items()
+    expected = (first, values), *second, (None, ())
+    assert told == tuple(part for name, some in expected[:2] for part in (name, tuple(map(cell, some))))
+    runs = comparison.data.groupby([*lists], sort=False)
+    for choice, (_, run) in zip(itertools.product(*lists.values()), runs, strict=True):
+        settings = {"batch_size": 16, "lr": 0.01, "weight_decay": 0.01} | fixed | dict(zip(lists, choice, strict=True))
+        make = makers[settings.pop("network")] if "network" in settings else lambda: MLP(2)
+        with torch_manual_seed(123):
+            theirs = train_valid(make(), SMALL.train, SMALL.valid, 2, **settings)
+        assert np.array_equal(run[["train_loss", "valid_loss"]], theirs[["train_loss", "valid_loss"]])
+
+
+def test_two_lists_name_runs_by_both_and_curves_by_the_first(tmp_path: Path) -> None:
+    comparison = _compare(lr=[0.1, 0.01], momentum=[0, 0.9], optimizer="sgd", keep_networks=True)
+    assert comparison.data.columns[:4].tolist() == ["config", "lr", "momentum", "epoch"]
+    assert [*comparison.networks][:2] == ["lr = 0.1, momentum = 0", "lr = 0.1, momentum = 0.9"]
+    assert comparison.summary()[["config", "momentum"]].to_numpy().tolist()[:2] == [["lr = 0.1", 0], ["lr = 0.1", 0.9]]
+    comparison.save(tmp_path, ())
+    again = Comparison.load(tmp_path)
+    assert (again.rows, again.row_values) == ("momentum", (0.0, 0.9))
+    pd.testing.assert_frame_equal(again.data, comparison.data, check_exact=True)
+
+
+def test_folders_of_older_versions_have_one_list(tmp_path: Path) -> None:
+    _compare(lr=[0.1]).save(tmp_path, ())
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    del settings["comparison"]["rows"], settings["comparison"]["row_values"]
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    assert Comparison.load(tmp_path).rows is None

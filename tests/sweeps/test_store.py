@@ -29,7 +29,7 @@ from pycompare import (
     train_valid,
 )
 from pycompare.sweeps import runs as running
-from pycompare.sweeps.store.checkpoint import LAYOUT, from_file
+from pycompare.sweeps.store.record import LAYOUT, from_file
 from tests.sweeps import killed
 
 X = torch.linspace(-1, 1, 80).reshape(40, 2)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pycompare import MLP, EarlyStopping, OneCycle, Split, StepRate, torch_manual_seed, torch_threads
-from pycompare.sweeps.store.checkpoint import Checkpoint, from_file, to_bytes
+from pycompare.sweeps.store.record import Record, from_file, to_bytes
 from pycompare.training.loop import Training, begin_training
 from pycompare.training.losses import find_loss
 from pycompare.training.monitoring import EachEpoch, GradientNorms, Monitoring, WholeSets
@@ -116,7 +116,7 @@ def check(
     with torch_manual_seed(3):
         begun = begin(first, network, dtype, told)
         before = rows_of(begun, told, after)
-        (path / "run").write_bytes(to_bytes(Checkpoint(take_state(begun, after), before, "", "")))
+        (path / "run").write_bytes(to_bytes(Record(take_state(begun, after), before, "", "")))
     with torch_manual_seed(99):
         kept = from_file(path / "run")
         resumed = resume(begin(second, network, dtype, told), kept.state)

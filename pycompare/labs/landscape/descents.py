@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pycompare.checks import number, whole_number
 from pycompare.divergence import first_failure, is_finite
-from pycompare.labels import setting_label, value_label
+from pycompare.labels import cell, setting_label, value_label
 from pycompare.labs.landscape.neuron import (
     MAP_POINTS,
     MAP_RANGE,
@@ -227,7 +227,7 @@ def compare_descents(
     frames = []
     with torch_threads(threads):
         for choice, start_of_path in zip(choices, starts, strict=True):
-            columns = {_COLUMNS.get(name, name): _cell(value) for name, value in choice.items()}
+            columns = {_COLUMNS.get(name, name): cell(value) for name, value in choice.items()}
             if overlay:
                 columns["config"] = setting_label(overlay, choice[overlay])
             frame = _walk(*start_of_path, points, epochs)
@@ -301,10 +301,6 @@ def _around(starts: pd.Series[float]) -> Range:
     low, high = min(MAP_RANGE[0], starts.min()), max(MAP_RANGE[1], starts.max())
     margin = (high - low) / 20
     return low - margin * (low < MAP_RANGE[0]), high + margin * (high > MAP_RANGE[1])
-
-
-def _cell(value: Any) -> Any:
-    return value if isinstance(value, (int, float, str)) else value_label(value)
 
 
 _COLUMNS = {"loss": "loss_fn"}

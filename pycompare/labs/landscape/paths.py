@@ -17,6 +17,7 @@ from pycompare.labs.landscape.planes import NetworkLoss, Plane, lay_plane
 from pycompare.results import PathsResult
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import compare_configs
+from pycompare.sweeps.vary import is_several
 from pycompare.threads import torch_threads
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ def compare_paths(
     directions = check_directions(directions)
     for name in compare_configs_arguments.keys() & {"n_jobs", "on_epoch"}:
         raise TypeError(f"`{name}` must be left out here; got {compare_configs_arguments[name]!r}. Paths need both.")
+    for name in ("network", "loss"):
+        given = compare_configs_arguments.get(name)
+        if is_several(name, given) or isinstance(given, dict):
+            raise TypeError(f"`{name}` must be one here, as paths lie on one map; got several. Fix it.")
     split = course_data() if data is None else data
     recorder = _Recorder(split, compare_configs_arguments.get("loss", "mse"))
     with torch_threads(threads):

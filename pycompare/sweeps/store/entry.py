@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pycompare.sweeps.store.checkpoint import LAYOUT, Checkpoint, from_file, to_bytes
 from pycompare.sweeps.store.description import ARGUMENTS, settings_of, versions
+from pycompare.sweeps.store.record import LAYOUT, Record, from_file, to_bytes
 from pycompare.training.loop import Training
 from pycompare.training.state import resume, take_state
 from pycompare.training.stopping import Best
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pycompare.sweeps.store.store import RunStore
 
 _KINDS = dict.fromkeys(ARGUMENTS, "double")  # also where a run has none of them: all files have the same columns
-_COST = 0.01  # seconds that a checkpoint may take; one that takes longer is made less often
+_COST = 0.01  # seconds that to store a state may take; one that takes longer is made less often
 
 
 @dataclass
@@ -31,11 +31,13 @@ class Entry:
         store: which.
         name: of its files: the digest of what its rows depend on, and to how many epochs it goes.
         settings: a column each.
+        resumes: whether the run can go on from the middle.
     """
 
     store: RunStore
     name: str
     settings: dict[str, Any]
+    resumes: bool
     _written: float = field(default_factory=time.monotonic)
     _took: float = 0.0
 
@@ -43,9 +45,9 @@ class Entry:
     def of(cls, store: RunStore, run: Run, network: nn.Module) -> Entry:
         """The entry of `run`, which has just made `network`."""
         settings, digest = settings_of(run, network)
-        return cls(store, f"{digest}-{run.options.epochs}", settings)
+        return cls(store, f"{digest}-{run.options.epochs}", settings, run.monitoring.resumes)
 
-    def finished(self, *, tensors: bool) -> Checkpoint | None:
+    def finished(self, *, tensors: bool) -> Record | None:
         """The end of the run, where it is stored."""
         return from_file(self.store.weights_file(self.name), tensors=tensors) if self._is_finished() else None
 
@@ -53,7 +55,7 @@ class Entry:
         """`training` from the last epoch on that is stored of it, with its rows in `outcome`."""
         if training.best is None:
             training = replace(training, best=Best())
-        name = self._furthest()
+        name = self._furthest() if self.resumes else None
         if name is None:
             return training
         kept = from_file(self.store.weights_file(name))
@@ -63,7 +65,7 @@ class Entry:
     def after_epoch(self, training: Training, epoch: int, outcome: Outcome) -> None:
         """Store where the training is, if the last time is long enough ago."""
         now = time.monotonic()
-        if now - self._written >= self.store.seconds * max(1.0, self._took / _COST):
+        if self.resumes and now - self._written >= self.store.seconds * max(1.0, self._took / _COST):
             self._write_weights(training, epoch, outcome)
             self._written, self._took = time.monotonic(), time.monotonic() - now
 
@@ -98,7 +100,7 @@ class Entry:
         return self.name if self.name in shorter else max(shorter, key=lambda n: int(n.partition("-")[2]), default=None)
 
     def _write_weights(self, training: Training, epoch: int, outcome: Outcome) -> None:
-        told = Checkpoint(take_state(training, epoch), outcome.rows, outcome.engine, outcome.why)
+        told = Record(take_state(training, epoch), outcome.rows, outcome.engine, outcome.why)
         self.store.write(self.store.weights_file(self.name), to_bytes(told))
 
     def _statistics(self, rows: list[dict[str, Any]]) -> bytes:

@@ -18,9 +18,9 @@ from pycompare.checks import number, one_of
 from pycompare.files import check_writable, expanded, write_whole
 from pycompare.labels import setting_label
 from pycompare.sweeps.comparison import Comparison
-from pycompare.sweeps.store.checkpoint import LAYOUT, check_layout, damaged, from_file
 from pycompare.sweeps.store.description import ARGUMENTS
 from pycompare.sweeps.store.entry import Entry
+from pycompare.sweeps.store.record import LAYOUT, check_layout, damaged, from_file
 
 if TYPE_CHECKING:
     from torch import nn

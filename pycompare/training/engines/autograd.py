@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pycompare.training.batches import Batches, BatchLosses, OnLoss, SetRates, cast_batches
-from pycompare.training.engines.flat import FlatOptimizer
+from pycompare.seeding import generators_of
+from pycompare.training.batches import Batches, BatchLosses, OnLoss, Restore, SetRates, cast_batches
+from pycompare.training.engines.flat import FlatOptimizer, state_checkpoint
 from pycompare.training.losses import Loss
 from pycompare.training.network import first_parameter, outputs_for
 from pycompare.training.torch_private import backward
@@ -35,6 +37,12 @@ class Autograd:
         batches = _counted(self._cast(self.dl_train), set_rates) if set_rates else self._cast(self.dl_train)
         return training_losses(self.network, batches, self.opt, self.loss, self._shown(on_step))
 
+    def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
+        """As `Engine.take_steps` says."""
+        part = islice(self._cast(self.dl_train), batches.start, batches.stop)
+        counted = _counted(part, set_rates, batches.start) if set_rates else part
+        training_losses(self.network, counted, self.opt, self.loss)
+
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
         return validation_losses(self.network, self._cast(self.dl_valid), self.loss)
@@ -48,6 +56,23 @@ class Autograd:
         """As `Engine.adopt_state` says."""
         if isinstance(self.opt, FlatOptimizer):
             self.opt.adopt_state()
+
+    def checkpoint(self) -> Restore:
+        """As `Engine.checkpoint` says."""
+        tensors = [*self.network.parameters(), *self.network.buffers()]
+        kept = [tensor.detach().clone() for tensor in tensors]
+        generators = [(one, one.get_state()) for one in generators_of(tensors[0].device)]
+        state = self.opt.checkpoint() if isinstance(self.opt, FlatOptimizer) else state_checkpoint(self.opt)
+
+        @torch.no_grad()
+        def restore() -> None:
+            for tensor, value in zip(tensors, kept, strict=True):
+                tensor.copy_(value)
+            for generator, drawn in generators:
+                generator.set_state(drawn)
+            state()
+
+        return restore
 
     def _cast(self, batches: Batches) -> Batches:
         if isinstance(batches, DataLoader):
@@ -66,9 +91,9 @@ class Autograd:
         return shown
 
 
-def _counted(batches: Batches, before: SetRates) -> Iterator[Any]:
-    """`batches`, with `before` called with the place of each when it is asked for."""
-    for i, batch in enumerate(batches):
+def _counted(batches: Batches, before: SetRates, first: int = 0) -> Iterator[Any]:
+    """`batches` from the `first` on, with `before` called with the place of each when it is asked for."""
+    for i, batch in enumerate(batches, first):
         before(i)
         yield batch
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
 from pycompare.training.engines.autograd import Autograd
 from pycompare.training.engines.compiled import machine_code
 from pycompare.training.engines.covers import obstacles_to_compiled, obstacles_to_flat, obstacles_to_fused
@@ -48,6 +48,9 @@ class Engine(Protocol):
         nothing of the training, and may be called for many batches before the first is trained on.
         """
 
+    def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
+        """Train on some batches of an epoch, by their places; nothing is told of them."""
+
     def validate(self) -> BatchLosses:
         """The loss of every validation batch."""
 
@@ -56,6 +59,12 @@ class Engine(Protocol):
 
     def adopt_state(self) -> None:
         """Go on from the parameters, and from the optimizer's state, as they are where PyTorch keeps them."""
+
+    def checkpoint(self) -> Restore:
+        """What brings parameters, buffers, the optimizer's state and random numbers back to here, whenever called.
+
+        The optimizer's settings are left to the caller.
+        """
 
 
 def start_engine(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pycompare.training.batches import Restore
 from pycompare.training.optim import LibTorchOptimizer
 from pycompare.training.torch_private import foreach_copy_, set_grad_enabled
 
@@ -78,6 +80,22 @@ class FlatParameters:
             foreach_copy_(parts, [state[name] for state in states])
         return True
 
+    def checkpoint(self) -> Restore:
+        """What brings values and state back to here."""
+        values = self.buffer.clone()
+        state = {name: kept.clone() if isinstance(kept, Tensor) else kept for name, kept in self.state.items()}
+
+        @torch.inference_mode()
+        def restore() -> None:
+            self.buffer.copy_(values)
+            # In place: a tensor made here could not be written to outside of this mode.
+            self.state = {
+                name: self.state[name].copy_(kept) if isinstance(kept, Tensor) else kept for name, kept in state.items()
+            }
+            foreach_copy_(self._parameters, self.values)
+
+        return restore
+
 
 class FlatOptimizer:
     """The steps of `opt` on a flat buffer, for a module that autograd differentiates.
@@ -117,6 +135,17 @@ class FlatOptimizer:
         if self._flat and not self._flat.adopt():
             self._flat = None
 
+    def checkpoint(self) -> Restore:
+        """What brings the state back to here."""
+        flat = self._flat
+        back = flat.checkpoint() if flat else state_checkpoint(self._opt)
+
+        def restore() -> None:
+            self._flat = flat
+            back()
+
+        return restore
+
     def _step(self) -> None:
         grads = [parameter.grad for parameter in self._all]
         if self._flat and [grad is not None and not grad.is_sparse for grad in grads] != self._has_gradient:
@@ -134,6 +163,12 @@ class FlatOptimizer:
 def _numbers(state: dict[str, Any]) -> dict[str, Any]:
     """What there is in the state of a parameter: names of tensors, and numbers."""
     return {name: None if isinstance(kept, Tensor) else kept for name, kept in state.items()}
+
+
+def state_checkpoint(opt: torch.optim.Optimizer) -> Restore:
+    """What brings the state of any optimizer back to here."""
+    kept = copy.deepcopy(opt.state_dict())
+    return lambda: opt.load_state_dict(copy.deepcopy(kept))  # which keeps what it is given
 
 
 def _flat_zeros(like: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:

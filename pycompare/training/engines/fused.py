@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import FlatParameters
 from pycompare.training.losses import Loss, aten
@@ -55,6 +55,13 @@ class Fused:
         self.flat.publish()
         return losses
 
+    def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
+        """As `Engine.take_steps` says."""
+        with torch.inference_mode():
+            for i in batches:
+                self._step(i, None, set_rates)
+        self.flat.publish()
+
     @torch.inference_mode()
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
@@ -70,6 +77,10 @@ class Fused:
     def adopt_state(self) -> None:
         """As `Engine.adopt_state` says."""
         self.flat.adopt()
+
+    def checkpoint(self) -> Restore:
+        """As `Engine.checkpoint` says."""
+        return self.flat.checkpoint()
 
     def _forward(self, x: Tensor) -> Tensor:
         for forward in self._forwards:

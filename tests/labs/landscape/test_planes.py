@@ -725,8 +725,10 @@ class _Untrained(nn.Linear):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"lr": 0.1}, ValueError, "Exactly one of `batch_size`, .* must be a list; got none"),
-        ({"beta1": [0.5, 0.9]}, ValueError, "must be a list; got `lr` and `beta1`"),
+        ({"lr": 0.1}, ValueError, "One or two of `batch_size`, .* must be a list; got none"),
+        ({"beta1": [0.5, 0.9], "beta2": [0.9]}, ValueError, "must be a list; got `lr`, `beta1` and `beta2`"),
+        ({"loss": ["mse", "l1"]}, TypeError, "`loss` must be one here"),
+        ({"network": {"a": MLP, "b": MLP}}, TypeError, "`network` must be one here"),
         ({"lr": [0.1, 0.1]}, ValueError, "`lr` must hold distinct values"),
         ({"lr": [0.1, math.nan]}, ValueError, "`lr` must be finite; got nan"),
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1; got 0"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pycompare.threads import check_stop
-from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, SetRates
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
 from pycompare.training.engines.compiled import codes
 from pycompare.training.engines.compiled.machine_code import kernel
 from pycompare.training.engines.compiled.tables import BatchTable, LayerTable, batch_table
@@ -72,15 +72,21 @@ class Compiled:
             self._train_shown(told, on_step, set_rates)
         else:
             self._fill_settings(0, len(told.values), set_rates)
-            self._run(codes.TRAIN, self._train, told)
+            self._run(codes.TRAIN, self._train, told, range(len(told.values)))
         self._flat.publish()
         return told.losses()
+
+    def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
+        """As `Engine.take_steps` says."""
+        self._fill_settings(batches.start, batches.stop, set_rates)
+        self._run(codes.TRAIN, self._train, _Told(self._train.table), batches)
+        self._flat.publish()
 
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
         self._network.eval()
         told = _Told(self._valid.table)
-        self._run(codes.VALIDATE, self._valid, told)
+        self._run(codes.VALIDATE, self._valid, told, range(len(told.values)))
         return told.losses()
 
     def publish_state(self) -> None:
@@ -95,6 +101,17 @@ class Compiled:
         for name, moment in _named_state(self._opt, self._moments, 0, 1):
             if isinstance(moment, Tensor) and name in state:
                 moment.copy_(state[name])
+
+    def checkpoint(self) -> Restore:
+        """As `Engine.checkpoint` says."""
+        values, moments, counters = self._flat.checkpoint(), self._moments.clone(), self._counters.copy()
+
+        def restore() -> None:
+            values()
+            self._moments.copy_(moments)
+            self._counters[:] = counters
+
+        return restore
 
     def _train_shown(self, told: _Told, on_step: OnLoss, set_rates: SetRates | None) -> None:
         for i, loss in enumerate(torch.from_numpy(told.values)):
@@ -114,12 +131,11 @@ class Compiled:
             set_rates(i)
             self._settings[i] = _settings(self._opt)
 
-    def _run(self, mode: int, part: _Part, told: _Told) -> None:
-        """All batches, as many a call as `_WORK_A_CALL` allows."""
-        batches = len(told.values)
-        for start in range(0, batches, self._batches_a_call):
+    def _run(self, mode: int, part: _Part, told: _Told, batches: range) -> None:
+        """As many batches a call as `_WORK_A_CALL` allows."""
+        for start in batches[:: self._batches_a_call]:
             check_stop()
-            self._call(mode, part, told, start, min(start + self._batches_a_call, batches))
+            self._call(mode, part, told, start, min(start + self._batches_a_call, batches.stop))
 
     def _call(self, mode: int, part: _Part, told: _Told, start: int, stop: int) -> None:
         torch.get_num_threads()  # tells OpenMP, and so MKL, in a thread that has called nothing of PyTorch yet

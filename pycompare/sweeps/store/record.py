@@ -16,7 +16,7 @@ LAYOUT = 1  # of all files of a store
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Record:
     """A state, and what was told of the training so far.
 
     Attributes:
@@ -31,16 +31,16 @@ class Checkpoint:
     why: str
 
 
-def to_bytes(checkpoint: Checkpoint) -> bytes:
+def to_bytes(record: Record) -> bytes:
     """The file."""
     from safetensors.torch import save
 
-    told = {"told": checkpoint.state.told, "rows": checkpoint.rows, "engine": checkpoint.engine, "why": checkpoint.why}
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.state.tensors.items()}
+    told = {"told": record.state.told, "rows": record.rows, "engine": record.engine, "why": record.why}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in record.state.tensors.items()}
     return bytes(save(tensors, {"pycompare": json.dumps({"layout": LAYOUT} | told)}))
 
 
-def from_file(path: Path, *, tensors: bool = True) -> Checkpoint:
+def from_file(path: Path, *, tensors: bool = True) -> Record:
     """What `to_bytes` wrote; without `tensors` its weights stay on disk.
 
     Raises:
@@ -53,7 +53,7 @@ def from_file(path: Path, *, tensors: bool = True) -> Checkpoint:
             told = json.loads((file.metadata() or {})["pycompare"])
             check_layout(told, path)
             kept = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118 (no dict)
-        return Checkpoint(State(kept, told["told"]), told["rows"], told["engine"], told["why"])
+        return Record(State(kept, told["told"]), told["rows"], told["engine"], told["why"])
     except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as cause:
         raise damaged(path, cause) from cause
 
