@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.configs import checked_split, network_factory
 from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, train_all
 from pycompare.sweeps.seeds import checked_seeds
+from pycompare.sweeps.store.store import RunStore
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import RangeTest
 from pycompare.training.network import checked_module, first_parameter
@@ -54,6 +56,7 @@ def lr_range_test(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
     **optimizer_arguments: Any,
 ) -> RangeTestResult:
@@ -109,7 +112,9 @@ def lr_range_test(
     like = first_parameter(sample)
     first = replace(first, dtype=like.dtype, device=like.device)
     runs = first.under_seeds({}, several)
-    frame, outcomes = train_all(runs, unit="step", n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress))
+    frame, outcomes = train_all(
+        runs, unit="step", n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress), store=store
+    )
     told: dict[str, Any] = {
         "schedule": repr(schedule),
         "optimizer": optimizer,

@@ -165,7 +165,7 @@ def test_an_interrupted_run_goes_on(
 
         def interrupted(self: RunStore, file: Path, content: bytes) -> None:
             write(self, file, content)
-            if file.suffix == ".safetensors" and from_file(file).state.done == epoch:
+            if file.parent.name == "unfinished" and from_file(file).state.done == epoch:
                 raise Killed
 
         patch.setattr(RunStore, "write", interrupted)
@@ -181,7 +181,11 @@ def process(folder: Path) -> subprocess.Popen[str]:
 
 
 def done(folder: Path) -> int:
-    return sum(from_file(RunStore(folder).weights_file(name)).state.done for name in RunStore(folder).weights_names())
+    store = RunStore(folder)
+    if not (folder / "store.json").exists():
+        return 0
+    unfinished = [from_file(store.unfinished_file(name)).state.done for name in store.unfinished()]
+    return sum(unfinished) + killed.EPOCHS * len(store.runs())
 
 
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
@@ -205,6 +209,7 @@ def test_two_processes_in_one_folder_do_no_harm(tmp_path: Path) -> None:
     with process(tmp_path) as one, process(tmp_path) as other:
         assert (one.wait(), other.wait()) == (0, 0)
     store = RunStore(tmp_path)
+    assert not list(tmp_path.rglob("*.safetensors.*"))
     rows = store.compare("lr").data.sort_values(["lr", "epoch"], ignore_index=True)
     alone = killed.compare(None).data.sort_values(["lr", "epoch"], ignore_index=True)
     pd.testing.assert_frame_equal(rows, alone, check_exact=True)
@@ -238,6 +243,7 @@ def test_frame_runs_and_settings(store: RunStore) -> None:
 def test_weights_are_those_of_the_best_and_of_the_last_epoch(store: RunStore) -> None:
     compare(store, epochs=9, lr=[0.3])
     (run,) = store.runs()["run"]
+    assert {path.name for path in store.folder.iterdir()} == {"store.json", "settings", "statistics", "weights"}
     for which, epochs in (("last", 9), ("best", int(store.runs()["best_epoch"][0]))):
         with torch_manual_seed(123):
             network = MLP(2)

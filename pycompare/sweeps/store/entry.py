@@ -14,6 +14,8 @@ from pycompare.training.state import resume, take_state
 from pycompare.training.stopping import Best
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from pycompare.sweeps.runs import Outcome, Run
@@ -49,16 +51,18 @@ class Entry:
 
     def finished(self, *, tensors: bool) -> Record | None:
         """The end of the run, where it is stored."""
-        return from_file(self.store.weights_file(self.name), tensors=tensors) if self._is_finished() else None
+        if not self.store.settings_file(self.name).exists():
+            return None
+        return from_file(self.store.weights_file(self.name), tensors=tensors)
 
     def begun(self, training: Training, outcome: Outcome) -> Training:
         """`training` from the last epoch on that is stored of it, with its rows in `outcome`."""
         if training.best is None:
             training = replace(training, best=Best())
-        name = self._furthest() if self.resumes else None
-        if name is None:
+        file = self._furthest() if self.resumes else None
+        if file is None:
             return training
-        kept = from_file(self.store.weights_file(name))
+        kept = from_file(file)
         outcome.rows.extend(kept.rows)
         return resume(training, kept.state)
 
@@ -66,14 +70,14 @@ class Entry:
         """Store where the training is, if the last time is long enough ago."""
         now = time.monotonic()
         if self.resumes and now - self._written >= self.store.seconds * max(1.0, self._took / _COST):
-            self._write_weights(training, epoch, outcome)
+            self._write_state(self.store.unfinished_file(self.name), training, epoch, outcome)
             self._written, self._took = time.monotonic(), time.monotonic() - now
 
     def end(self, training: Training, epoch: int, outcome: Outcome) -> None:
         """Store the run's end. The settings come last: where they are, all is."""
         statistics = self.store.statistics_file(self.name, self.settings["monitoring"])
         self.store.write(statistics, self._statistics(outcome.rows))
-        self._write_weights(training, epoch, outcome)
+        self._write_state(self.store.weights_file(self.name), training, epoch, outcome)
         best = training.best or Best()
         told = {
             "layout": LAYOUT,
@@ -89,19 +93,20 @@ class Entry:
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         self.store.write(self.store.settings_file(self.name), json.dumps(told, indent=1).encode())
+        self.store.unfinished_file(self.name).unlink(missing_ok=True)
 
-    def _is_finished(self) -> bool:
-        return self.store.settings_file(self.name).exists()
-
-    def _furthest(self) -> str | None:
-        """The stored training, of this run or of one that differs in going to fewer epochs, that goes furthest."""
+    def _furthest(self) -> Path | None:
+        """Where the run is stored unfinished; else the finished one, of those that go to fewer epochs, with the most."""
+        own = self.store.unfinished_file(self.name)
+        if own.exists():
+            return own
         digest, _, epochs = self.name.partition("-")
-        shorter = [n for n in self.store.weights_names(digest) if int(n.partition("-")[2]) <= int(epochs)]
-        return self.name if self.name in shorter else max(shorter, key=lambda n: int(n.partition("-")[2]), default=None)
+        shorter = [count for count in self.store.epochs_of(digest) if count < int(epochs)]
+        return self.store.weights_file(f"{digest}-{max(shorter)}") if shorter else None
 
-    def _write_weights(self, training: Training, epoch: int, outcome: Outcome) -> None:
+    def _write_state(self, file: Path, training: Training, epoch: int, outcome: Outcome) -> None:
         told = Record(take_state(training, epoch), outcome.rows, outcome.engine, outcome.why)
-        self.store.write(self.store.weights_file(self.name), to_bytes(told))
+        self.store.write(file, to_bytes(told))
 
     def _statistics(self, rows: list[dict[str, Any]]) -> bytes:
         """Parquet: the run and its settings before each row."""

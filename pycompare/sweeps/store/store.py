@@ -43,7 +43,8 @@ class RunStore:
     - `settings/RUN.json`: of every finished run, its settings, versions, and where it ended;
     - `statistics/KIND/RUN.parquet`: its rows, settings in the first columns: all in one frame for polars, duckdb and
       the like by `statistics/EachEpoch/*.parquet`;
-    - `weights/RUN.safetensors`: weights of the best and of the last epoch, and what is needed to go on from there.
+    - `weights/RUN.safetensors`: weights of the best and of the last epoch, and what is needed to go on from there;
+    - `unfinished/RUN.safetensors`: the same of runs that are not finished.
 
     `index.parquet` only saves time, and may be deleted. Every file appears whole or not at all, and nothing is ever
     unpickled.
@@ -135,15 +136,16 @@ class RunStore:
 
     def remove(self, run: str) -> str:
         """Delete a run, by its name or the beginning of it, finished or not; return its name."""
-        name = self._one(run, [*self._finished(), *self.weights_names()])
-        for file in (self.settings_file(name), *self._statistics_files(name), self.weights_file(name)):
+        name = self._one(run, [*self._finished(), *self.unfinished()])
+        others = (*self._statistics_files(name), self.weights_file(name), self.unfinished_file(name))
+        for file in (self.settings_file(name), *others):
             file.unlink(missing_ok=True)
         return name
 
     def unfinished(self) -> list[str]:
         """The names of runs that were begun, and not finished."""
-        self._check()
-        return sorted({*self.weights_names()} - {*self._finished()})
+        finished = {*self._finished()}
+        return [name for name in _names(self.folder / "unfinished", ".safetensors") if name not in finished]
 
     def entry(self, run: Run, network: nn.Module) -> Entry:
         """The place of `run`, which has just made `network`."""
@@ -181,9 +183,13 @@ class RunStore:
         """Where a run's weights are."""
         return self.folder / "weights" / f"{name}.safetensors"
 
-    def weights_names(self, digest: str = "") -> list[str]:
-        """The runs whose weights are there, and whose names begin so."""
-        return _names(self.folder / "weights", ".safetensors", digest)
+    def unfinished_file(self, name: str) -> Path:
+        """Where a run is stored that is not finished: elsewhere, so that another process may finish it meanwhile."""
+        return self.folder / "unfinished" / f"{name}.safetensors"
+
+    def epochs_of(self, digest: str) -> list[int]:
+        """To how many epochs the finished runs go whose names begin with `digest`."""
+        return [int(name.partition("-")[2]) for name in _names(self.folder / "settings", ".json", digest)]
 
     @property
     def _layout_file(self) -> Path:
