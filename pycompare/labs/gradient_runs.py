@@ -85,7 +85,7 @@ def compare_gradients(
         lr: learning rate, 0 or more.
         loss: as in `train_valid`.
         every: steps 1, 1 + every, 1 + 2 every, ... are recorded; 1 or more.
-        seed, seeds, n_jobs, engine, threads, progress: as in `compare_configs`.
+        seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
         A `GradientComparison`: norms by step and parameter, and what each run ends with.

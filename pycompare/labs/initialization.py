@@ -83,7 +83,7 @@ def compare_inits(
         lr: learning rate, 0 or more.
         optimizer, loss: as in `train_valid`.
         zero_bias: False leaves the biases as the network draws them.
-        dtype, n_jobs, engine, threads, progress: as in `compare_configs`.
+        dtype, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
         An `InitComparison`: loss and accuracy on both sets by step.

@@ -80,7 +80,7 @@ def lr_range_test(
         stop: the test ends where the smoothed loss exceeds this many times its smallest value so far; 1 or more. None
             ends it at the first loss that is not finite only.
         smoothing: of the loss, from 0 (none) to less than 1.
-        seed, n_jobs, engine, threads, progress: as in `compare_configs`.
+        seed, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
         A `RangeTestResult`: rates and losses, and the learning rates that they suggest.
@@ -112,9 +112,8 @@ def lr_range_test(
     like = first_parameter(sample)
     first = replace(first, dtype=like.dtype, device=like.device)
     runs = first.under_seeds({}, several)
-    frame, outcomes = train_all(
-        runs, unit="step", n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress), store=store
-    )
+    n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
+    frame, outcomes = train_all(runs, unit="step", n_jobs=n_jobs, progress=shown, store=store)
     told: dict[str, Any] = {
         "schedule": repr(schedule),
         "optimizer": optimizer,

@@ -35,7 +35,7 @@ def call(*arguments: object) -> tuple[int, str]:
 def test_list_tells_what_differs(store: RunStore) -> None:
     code, printed = call("list", store.folder)
     assert code == 0
-    assert printed.splitlines()[0].split() == ["run", "lr", "done", "best_epoch", "best"] or "lr" in printed
+    assert printed.splitlines()[0].split()[:3] == ["run", "lr", "done"]
     for run in store.runs()["run"]:
         assert run in printed
     assert printed.endswith("2 runs; 0 more were begun and not finished.\n")

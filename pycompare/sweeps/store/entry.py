@@ -96,7 +96,7 @@ class Entry:
         self.store.unfinished_file(self.name).unlink(missing_ok=True)
 
     def _furthest(self) -> Path | None:
-        """Where the run is stored unfinished; else the finished one, of those that go to fewer epochs, with the most."""
+        """Where the run is stored unfinished; else, of the finished ones that go to fewer epochs, the longest."""
         own = self.store.unfinished_file(self.name)
         if own.exists():
             return own
