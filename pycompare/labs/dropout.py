@@ -67,8 +67,8 @@ def compare_dropout(
         sigma: standard deviation of the initial weights, 0 or more.
         epochs, batch_size: 1 or more.
         lr, weight_decay: of AdamW, 0 or more.
-        seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`. Only without dropout do the engines
-            "fused" and "compiled" apply.
+        seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`. Only without dropout do the
+            engines "fused" and "compiled" apply.
 
     Returns:
         A `DropoutComparison`: loss and error on both sets by epoch.

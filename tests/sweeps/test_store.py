@@ -25,6 +25,10 @@ from pycompare import (
     RunStore,
     Split,
     compare_configs,
+    compare_dropout,
+    compare_gradients,
+    compare_inits,
+    lr_range_test,
     torch_manual_seed,
     train_valid,
 )
@@ -174,6 +178,30 @@ def test_an_interrupted_run_goes_on(
     assert len(store.unfinished()) == 1
     pd.testing.assert_frame_equal(compare(store, **arguments).data, compare(**arguments).data, check_exact=True)
     assert store.unfinished() == []
+
+
+CLASSES = Split.from_arrays(X, (X.sum(dim=1) > 0).double())
+LABORATORIES: dict[str, Any] = {
+    "dropout": lambda store: compare_dropout(
+        [0, 0.5], hidden=(5,), data=CLASSES, epochs=2, store=store, progress=False
+    ),
+    "inits": lambda store: compare_inits([0.1, 0.2], steps=9, data=CLASSES, store=store, progress=False),
+    "gradients": lambda store: compare_gradients(
+        ["xavier_uniform", "normal"], data=CLASSES, epochs=2, store=store, progress=False
+    ),
+    "lr_range": lambda store: lr_range_test(data=SMALL, steps=20, store=store),
+}
+
+
+@pytest.mark.parametrize("name", LABORATORIES)
+def test_laboratories_take_a_store(name: str, store: RunStore, trained: list[int]) -> None:
+    laboratory = LABORATORIES[name]
+    alone, first = laboratory(None), laboratory(store)
+    trained.clear()
+    again = laboratory(store)
+    assert trained == []
+    pd.testing.assert_frame_equal(first.data, alone.data, check_exact=True)
+    pd.testing.assert_frame_equal(again.data, alone.data, check_exact=True)
 
 
 def process(folder: Path) -> subprocess.Popen[str]:
