@@ -13,6 +13,8 @@ from .labs.activations import activation_statistics as activation_statistics
 from .labs.boundaries import Boundary as Boundary
 from .labs.boundaries import Snapshots as Snapshots
 from .labs.boundaries import decision_boundary as decision_boundary
+from .labs.discipline import Discipline as Discipline
+from .labs.discipline import discipline as discipline
 from .labs.dropout import DropoutComparison as DropoutComparison
 from .labs.dropout import compare_dropout as compare_dropout
 from .labs.ensembles import MCDropout as MCDropout
@@ -34,6 +36,9 @@ from .sweeps.batch_sizes import BatchSizes as BatchSizes
 from .sweeps.batch_sizes import compare_batch_sizes as compare_batch_sizes
 from .sweeps.comparison import Comparison as Comparison
 from .sweeps.configs import compare_configs as compare_configs
+from .sweeps.diagnose import Diagnosis as Diagnosis
+from .sweeps.diagnose import diagnose as diagnose
+from .sweeps.diagnose import generalization_gap as generalization_gap
 from .sweeps.momentum import MomentumTest as MomentumTest
 from .sweeps.momentum import momentum_test as momentum_test
 from .sweeps.store.store import RunStore as RunStore

@@ -16,7 +16,7 @@ from pycompare.checks import flag, number
 from pycompare.data.digits import digits_data
 from pycompare.data.split import Split
 from pycompare.seeding import checked_seed
-from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, class_count
 from pycompare.sweeps.runs import Run, checked_n_jobs, made_with, networks, train_all
@@ -106,8 +106,9 @@ def compare_dropout(
     told = {"epochs": options.epochs, "batch_size": options.batch_size, "seeds": list(several), "hidden": list(widths)}
     arguments = told | rates | {"sigma": sigma} | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
+    trained, constant = networks(runs, outcomes), constant_loss(split.train.tensors[1], options.loss)
     return DropoutComparison(
-        _with_errors(frame, split), parameter, values, arguments, made, size, networks(runs, outcomes)
+        _with_errors(frame, split), parameter, values, arguments, made, size, trained, constant_loss=constant
     )
 
 

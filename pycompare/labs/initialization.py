@@ -21,7 +21,7 @@ from pycompare.data.split import Split
 from pycompare.labels import value_label
 from pycompare.labs.boundaries import Boundary, Range, decision_boundary
 from pycompare.seeding import checked_seed
-from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, network_factory
 from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, networks, train_all
@@ -136,6 +136,7 @@ def compare_inits(
         trained,
         classes=_classes(trained, split) if known.of_classes else None,
         split=split,
+        constant_loss=constant_loss(split.train.tensors[1], known),
     )
 
 

@@ -4,6 +4,7 @@ from pycompare.plots import _backend as _backend
 from pycompare.plots.boundary import plot_boundary
 from pycompare.plots.comparison import legend_labels, loss_limits, plot_comparison, plot_final
 from pycompare.plots.ensembles import plot_ensembles
+from pycompare.plots.gap import plot_gap
 from pycompare.plots.gradients import plot_gradient_map, plot_network
 from pycompare.plots.image import image, png, retina
 from pycompare.plots.layers import plot_activations, plot_gradients
@@ -29,6 +30,7 @@ __all__ = [
     "plot_ensembles",
     "plot_final",
     "plot_fit",
+    "plot_gap",
     "plot_gradient_map",
     "plot_gradients",
     "plot_lr_range",

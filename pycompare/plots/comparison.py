@@ -28,7 +28,7 @@ from pycompare.plots.axes import (
 _LIMITED_ABOVE = 10.0  # compare_configs of R cuts the axis where a loss exceeds this
 _LIMIT_QUANTILE = 0.98
 _MOST_SOLID, _MOST_KEYS, _MOST_TOLD = 4, 8, 5
-_WIDTH = 30  # of a legend, in letters
+LEGEND_WIDTH = 30  # of a legend, in letters
 _METRICS = {
     "train_loss": "Training loss",
     "valid_loss": "Validation loss",
@@ -192,9 +192,9 @@ def loss_limits(losses: pd.Series[float]) -> tuple[float, float]:
 
 def legend_labels(data: pd.DataFrame) -> dict[str, str]:
     """Each config's text in the legend, in order of appearance: itself and, where a run diverges, the epoch."""
-    epochs = _epochs_of_divergence(data)
+    at = _epochs_of_divergence(data)
     return {
-        config: fill(short, _WIDTH) + ("" if epochs[config] is pd.NA else f"\n(diverged at epoch {epochs[config]})")
+        config: fill(short, LEGEND_WIDTH) + ("" if at[config] is pd.NA else f"\n(diverged at epoch {at[config]})")
         for config, short in _short(data).items()
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import pandas as pd
 import plotnine as p9
 
 from pycompare.checks import one_of
 from pycompare.divergence import is_finite
 from pycompare.plots.axes import caption, facet_labels, facets, shades, short_labels, spans_decades, whole_breaks, words
-from pycompare.plots.comparison import metric_label, metrics
+from pycompare.plots.comparison import LEGEND_WIDTH, metric_label, metrics
 
 _BAND = (0.1, 0.9)
 _DASHES = ("solid", "dashed", "dashdot", "dotted")
@@ -137,7 +139,7 @@ def _is_steep(means: pd.Series[float]) -> bool:
 
 def _names(data: pd.DataFrame) -> dict[str, str]:
     configs = list(data["config"].unique())
-    return dict(zip(configs, short_labels(configs), strict=True))
+    return {config: fill(short, LEGEND_WIDTH) for config, short in zip(configs, short_labels(configs), strict=True)}
 
 
 def _split_names(names: dict[str, str]) -> tuple[str, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,6 +14,7 @@ from torch import nn
 
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
+from pycompare.labels import setting_label
 from pycompare.results import Result, read_saved
 from pycompare.sweeps.advice import divergence_advice
 from pycompare.sweeps.differences import difference_words, paired_differences
@@ -40,6 +42,7 @@ class Comparison(Result):
         networks: the trained networks, where they were to be kept, by config; of two varied arguments by both, such as
             "lr = 0.1, momentum = 0.9".
         rows, row_values: the second varied argument, which has a facet for each value; None where there is none.
+        constant_loss: the training loss of the best constant prediction; None for a loss of one's own.
     """
 
     parameter: str
@@ -50,6 +53,7 @@ class Comparison(Result):
     networks: dict[str, nn.Module] = field(default_factory=dict, repr=False)
     rows: str | None = None
     row_values: tuple[Any, ...] = ()
+    constant_loss: float | None = field(default=None, kw_only=True)
     _name: ClassVar[str] = "comparison"
     _when: ClassVar[str] = "epoch"  # the column of what a run's rows are in the order of
     # The fields beside data that save() writes, and what they are in JSON.
@@ -61,6 +65,7 @@ class Comparison(Result):
         "input_size": float,
         "rows": (str, NoneType),
         "row_values": list,
+        "constant_loss": (float, NoneType),
     }
 
     @classmethod
@@ -79,7 +84,7 @@ class Comparison(Result):
                 f"`folder` must hold what save() wrote; got {str(folder)!r}, whose comparison lacks columns or"
                 " settings. Save it again."
             )
-        parts = {name: settings[name] for name in cls._saved}
+        parts: dict[str, Any] = {name: settings.get(name) for name in cls._saved}
         made_with = parts["made_with"] | {"versions": settings.get("versions", {})}
         lists = {name: tuple(parts[name]) for name in ("values", "row_values")}
         return cls(data, **parts | lists | {"made_with": made_with})
@@ -151,12 +156,30 @@ class Comparison(Result):
         return paired_differences(self.data, metric, self.rows)
 
     def _words(self) -> str:
+
         compared = "seed" in self.data and len({*self.data["seed"]}) > 1 and self.parameter != "loss"
-        return difference_words(self.differences(), self.rows) if compared else ""
+        differing = difference_words(self.differences(), self.rows) if compared else ""
+        return "\n".join([*self._readings(), *([differing] if differing else [])])
+
+    def _readings(self) -> tuple[str, ...]:
+        """What `diagnose` says of the curves, a line each."""
+        from pycompare.sweeps.diagnose import diagnose
+
+        return diagnose(self).sentences
 
     def _facets(self) -> str | None:
         """What curves have a facet for each value of: curves of several losses have no common axis."""
         return "loss" if self.parameter == "loss" else self.rows
+
+    def plot_gap(self) -> ggplot:
+        """The validation curves and, below them, their `generalization_gap`; over several seeds, means and bands."""
+        from pycompare.plots import plot_gap
+        from pycompare.sweeps.diagnose import generalization_gap
+
+        told = self.data.assign(gap=generalization_gap(self)["gap"])
+        if self.rows:
+            told["config"] += ", " + told[self.rows].map(partial(setting_label, self.rows))
+        return plot_gap(told, when=self._when, note=self._advice())
 
     def _advice(self) -> str:
         varied = {self.parameter: self.values} | ({self.rows: self.row_values} if self.rows else {})

@@ -14,9 +14,9 @@ from torch import nn
 
 from pycompare.checks import flag
 from pycompare.data.split import Split, course_data
-from pycompare.labels import cell, setting_label
+from pycompare.labels import setting_label
 from pycompare.seeding import checked_seed
-from pycompare.sweeps.advice import input_size
+from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.runs import (
     NetworkFactory,
@@ -30,7 +30,7 @@ from pycompare.sweeps.runs import (
     train_all,
 )
 from pycompare.sweeps.seeds import checked_seeds
-from pycompare.sweeps.settings import CHECKS, check_accepted, check_not_set, named_networks, run_options
+from pycompare.sweeps.settings import CHECKS, check_accepted, check_not_set, run_options
 from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Numbers, Variation, the_lists, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
@@ -52,8 +52,8 @@ def compare_configs(
     momentum: Numbers | None = None,
     dampening: Numbers | None = None,
     nesterov: bool | Sequence[bool] | None = None,
-    schedule: Schedule | Sequence[Schedule | None] | None = None,
-    optimizer: str | OptimizerFactory | Sequence[str | OptimizerFactory] = "adamw",
+    schedule: Schedule | Sequence[Schedule | None] | Mapping[str, Schedule | None] | None = None,
+    optimizer: str | OptimizerFactory | Sequence[str | OptimizerFactory] | Mapping[str, OptimizerFactory] = "adamw",
     network: NetworkFactory | Sequence[NetworkFactory] | Mapping[str, NetworkFactory] | None = None,
     loss: str | LossFunction | Sequence[str | LossFunction] = "mse",
     early_stopping: EarlyStopping | None = None,
@@ -79,17 +79,16 @@ def compare_configs(
     Arguments:
         epochs: passes over the training set, 1 or more; not to be varied.
         batch_size, lr, weight_decay, beta1, beta2: one value each, or a list (or tuple, range, array, Series) of
-            distinct ones. One or two of the arguments from here to loss are lists: curves of the first, in this order,
-            lie over one another, those of the second in facets. batch_size is 1 or more, lr and weight_decay are 0
-            or more, beta1 and beta2 lie in [0, 1).
+            distinct ones, or a dictionary of them by name. One or two of the arguments from here to loss are lists:
+            curves of the first, in this order, lie over one another, those of the second in facets. batch_size is 1
+            or more, lr and weight_decay are 0 or more, beta1 and beta2 lie in [0, 1).
         momentum, dampening, nesterov: of "sgd" (momentum of "rmsprop", too), or lists; the optimizer's own unless
             given. What a list varies, all optimizers must take.
         schedule: as in `train_valid`, or a list: what it sets takes the place of lr, weight_decay, momentum or beta1.
             In a list, None stands for these.
         optimizer: as in `train_valid`, or a list. Arguments that none takes must keep their defaults.
-        network: a callable that makes a fresh network, or several: {"small": f, "large": g}, or a list of functions,
-            which have names. Unless given, an `MLP` of the data's width (for "cross_entropy", with one output for each
-            class).
+        network: a callable that makes a fresh network, or several, by name: {"small": f, "large": g}. Unless given, an
+            `MLP` of the data's width (for "cross_entropy", with one output for each class).
         loss: as in `train_valid`, or a list, whose facets have an axis each.
         early_stopping: when a run is to end before the last epoch, with the best weights; `EarlyStopping` tells the
             rule.
@@ -136,10 +135,8 @@ def compare_configs(
     options = Options(epochs, 1, "adamw", {}, find_loss("mse"), engine, threads)
     numbers = {"batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "beta1": beta1, "beta2": beta2}
     optional = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov, "schedule": schedule}
-    makers = named_networks(network)
-    named = {} if None in makers else {"network": list(makers)}
     given = numbers | {name: value for name, value in optional.items() if value is not None}
-    variation = vary(given | {"optimizer": optimizer} | named | {"loss": loss}, CHECKS)
+    variation = vary(given | {"optimizer": optimizer, "network": network, "loss": loss}, CHECKS)
     parameter, rows = (*the_lists(variation, "lr=[0.1, 0.2]", [*CHECKS]), "")[:2]
     check_accepted(variation, _DEFAULTS)
     check_not_set(variation)
@@ -154,9 +151,7 @@ def compare_configs(
         keep_network=flag("keep_networks", keep_networks),
         restarts=checked_restarts(restarts, early_stopping),
     )
-    losses = variation.varied.get("loss", [loss])
-    makes = {(name, one): network_factory(makers[name], split, find_loss(one)) for name in makers for one in losses}
-    runs = [_run(shared, variation.fixed | choice, choice, makes) for choice in variation.choices()]
+    runs = _runs(shared, variation)
     runs = [replace(run, options=replace(run.options, early_stopping=early_stopping)) for run in runs]
     check_runs(runs)
     several = checked_seeds(seed, seeds)
@@ -167,27 +162,40 @@ def compare_configs(
     return Comparison(
         frame,
         parameter,
-        _cells(variation, parameter),
-        _arguments(runs[0], seeds if seeds is None else several) | variation.fixed,
-        made_with(runs[0], outcomes) | ({"network": repr(makers)} if named else {}),
+        tuple(variation.told(parameter)),
+        _arguments(runs[0], seeds if seeds is None else several) | _without_network(variation.fixed),
+        made_with(runs[0], outcomes) | ({"network": repr(network)} if "network" in variation.varied else {}),
         input_size(split.train.tensors[0]),
         networks(runs, outcomes),
         rows or None,
-        _cells(variation, rows) if rows else (),
+        tuple(variation.told(rows)) if rows else (),
+        constant_loss=_constant_loss(runs) if "loss" in variation.fixed else None,
     )
 
 
-def _run(shared: Run, settings: dict[str, Any], choice: dict[str, Any], makes: dict[Any, NetworkFactory]) -> Run:
-    """The run of these settings, some of which are the choice that tells it from the others."""
-    options, make = run_options(shared.options, settings), makes[settings.get("network"), settings["loss"]]
-    parameter, *rows = choice
-    key = {"config": setting_label(parameter, choice[parameter])} | {name: cell(one) for name, one in choice.items()}
-    facet = ", ".join(setting_label(name, choice[name]) for name in rows)
-    return replace(shared, make_network=make, options=options, key=key, facet=facet)
+def _runs(shared: Run, variation: Variation) -> list[Run]:
+    """A run for each choice of what varies; those of one network and loss share the callable that makes it."""
+    makes = {
+        (id(network), id(loss)): network_factory(network, shared.split, find_loss(loss))
+        for network in variation.values("network")
+        for loss in variation.values("loss")
+    }
+    runs = []
+    for choice, cells in zip(variation.choices(), variation.cells(), strict=True):
+        settings = variation.fixed | choice
+        make = makes[id(settings["network"]), id(settings["loss"])]
+        label, *facet = (setting_label(name, value) for name, value in cells.items())
+        run = replace(shared, make_network=make, options=run_options(shared.options, settings))
+        runs.append(replace(run, key={"config": label} | cells, facet=", ".join(facet)))
+    return runs
 
 
-def _cells(variation: Variation, name: str) -> tuple[Any, ...]:
-    return tuple(map(cell, variation.varied[name]))
+def _constant_loss(runs: Sequence[Run]) -> float | None:
+    return constant_loss(runs[0].split.train.tensors[1], runs[0].options.loss)
+
+
+def _without_network(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "network"}
 
 
 def check_runs(runs: Sequence[Run]) -> None:
@@ -197,7 +205,7 @@ def check_runs(runs: Sequence[Run]) -> None:
     """
     samples: dict[Any, nn.Module] = {}
     for run in runs:
-        options, kind = run.options, (id(run.make_network), run.options.loss.given)
+        options, kind = run.options, (id(run.make_network), id(run.options.loss.given))
         network = samples[kind] = samples.get(kind) or run.check_network()
         opt = make_optimizer(network, options.optimizer, options.arguments)
         if options.schedule:

@@ -79,8 +79,8 @@ def momentum_test(
         >>> test.best()
         (0.9, 'constant')
     """
-    values = several_values("momentum", momentum, partial(number, at_least=0, below=1))
-    low, rate = _checked_low(low, values), number("lr", lr, at_least=0)
+    values = checked_momenta(momentum)
+    low, rate = checked_low(low, values), number("lr", lr, at_least=0)
     split, known = checked_split(data, standardized_course), find_loss(loss)
     make, several = network_factory(network, split, known), checked_seeds(seed, seeds)
     first = Run(make, split, Options(epochs, batch_size, optimizer, {}, known, engine, threads), checked_seed(seed))
@@ -133,7 +133,13 @@ class MomentumTest(Comparison):
         return float(row["momentum"]), str(row["policy"])
 
 
-def _checked_low(low: float, values: Sequence[float]) -> float:
+def checked_momenta(momentum: Numbers) -> list[float]:
+    """The momenta to try, or one clear error."""
+    return several_values("momentum", momentum, partial(number, at_least=0, below=1))
+
+
+def checked_low(low: float, values: Sequence[float]) -> float:
+    """The smallest momentum of a cycle down from each of `values`, or one clear error."""
     least = number("low", low, at_least=0)
     if least > min(values):
         raise ValueError(

@@ -8,15 +8,12 @@ from functools import partial
 from typing import Any
 
 from pycompare.checks import flag, number, whole_number
-from pycompare.labels import value_label
-from pycompare.sweeps.runs import NetworkFactory
-from pycompare.sweeps.vary import Check, Variation, is_several
+from pycompare.sweeps.vary import Check, Variation
 from pycompare.training.losses import find_loss
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
 from pycompare.training.options import Options
 from pycompare.training.schedules import checked_schedule
 
-Named = dict[str | None, NetworkFactory | None]
 _TAKEN_AS = {"beta1": "betas", "beta2": "betas"}  # by optimizers
 _SET_AS = {"beta1": "momentum"}  # by schedules
 _OF_OPTIMIZERS = ("lr", "weight_decay", "beta1", "beta2", "momentum", "dampening", "nesterov")
@@ -44,7 +41,7 @@ def _optimizer_arguments(factory: OptimizerFactory, settings: Mapping[str, Any])
 
 def check_accepted(variation: Variation, defaults: Mapping[str, Any]) -> None:
     """Refuse what an optimizer would not see: a list that one of them does not take, a value that none takes."""
-    optimizers = variation.varied.get("optimizer") or [variation.fixed["optimizer"]]
+    optimizers = variation.values("optimizer")
     given = [name for name, value in variation.fixed.items() if name in _OF_OPTIMIZERS and value != defaults[name]]
     for name in [*(name for name in _OF_OPTIMIZERS if name in variation.varied), *given]:
         deaf = [one for one in optimizers if not accepts(optimizer_factory(one), _TAKEN_AS.get(name, name))]
@@ -57,28 +54,13 @@ def check_accepted(variation: Variation, defaults: Mapping[str, Any]) -> None:
 
 def check_not_set(variation: Variation) -> None:
     """Refuse to vary what a schedule sets: all its runs would be the same."""
-    for schedule in variation.varied.get("schedule") or [variation.fixed.get("schedule")]:
+    for schedule in variation.values("schedule"):
         for name in variation.varied:
             if schedule and _SET_AS.get(name, name) in schedule.settings(0):
                 raise ValueError(
                     f"`{name}` must be one value under a schedule that sets it; got a list with {schedule!r}."
                     " Make `schedule` the list."
                 )
-
-
-def named_networks(network: Any) -> Named:
-    """Callables that make networks, by their names; under None the one that `network` is, where it is no list."""
-    if isinstance(network, Mapping):
-        return dict(network)
-    if not is_several("network", network):
-        return {None: network}
-    names = [value_label(maker) for maker in network]
-    if len(set(names)) < len(names):
-        raise ValueError(
-            f"`network` must hold callables of different names; got {', '.join(names)}."
-            ' Name them: network={"small": ..., "large": ...}.'
-        )
-    return dict(zip(names, network, strict=True))
 
 
 def _checked_by(check: Callable[[Any], object]) -> Check:

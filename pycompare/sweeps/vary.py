@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from pycompare.checks import unmasked
-from pycompare.labels import setting_label
+from pycompare.labels import cell, setting_label
 
 Numbers: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any] | pd.Series[Any] | pd.Index[Any]"
 Check = Callable[[str, Any], Any]
@@ -26,35 +26,56 @@ class Variation:
     Attributes:
         varied: those that were lists, each with its values.
         fixed: the others.
+        names: of the values of those that were dictionaries.
     """
 
     varied: dict[str, list[Any]]
     fixed: dict[str, Any]
+    names: dict[str, list[str]] = field(default_factory=dict)
 
     def choices(self) -> Iterator[dict[str, Any]]:
         """One value for each argument that varies: all combinations, the last argument's values changing fastest."""
-        for values in itertools.product(*self.varied.values()):
-            yield dict(zip(self.varied, values, strict=True))
+        return _combined(self.varied)
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """Of each choice what stands for it in a frame: a number or text itself, else its name."""
+        return _combined({name: self.told(name) for name in self.varied})
+
+    def values(self, name: str) -> list[Any]:
+        """Its values, one where it does not vary, none where it was not given."""
+        return self.varied.get(name) or ([self.fixed[name]] if name in self.fixed else [])
+
+    def told(self, name: str) -> list[Any]:
+        """What stands in a frame for each value of `name`."""
+        return self.names.get(name) or [cell(value) for value in self.varied[name]]
 
     def labels(self, name: str) -> list[str]:
         """The text that stands for each value of `name` in a legend."""
-        return [setting_label(name, value) for value in self.varied[name]]
+        return [setting_label(name, value) for value in self.told(name)]
+
+
+def _combined(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*lists.values()):
+        yield dict(zip(lists, values, strict=True))
 
 
 def vary(arguments: Mapping[str, Any], checks: Mapping[str, Check] | None = None) -> Variation:
     """Tell the arguments that are lists (tuples, ranges, arrays, Series) from those that are not, all values checked.
 
+    A dictionary is a list whose values have names.
+
     Raises:
         ValueError: a list is empty, has more than one dimension, or two of its values have one label.
     """
     varied, fixed = {}, {}
+    names = {name: list(map(str, value)) for name, value in arguments.items() if isinstance(value, dict)}
     for name, value in arguments.items():
         check = (checks or {}).get(name, _unchecked)
         if is_several(name, value):
             varied[name] = _distinct(name, value, check)
         else:
             fixed[name] = check(name, value)
-    return Variation(varied, fixed)
+    return Variation(varied, fixed, names)
 
 
 def the_list(variation: Variation, example: str, names: Collection[str] = ()) -> tuple[str, tuple[Any, ...]]:
@@ -85,7 +106,7 @@ def is_several(name: str, value: Any) -> bool:
     """Whether `value` holds several values of the argument `name`."""
     if name in _PAIRS:
         return isinstance(value, list) and all(isinstance(one, (tuple, list)) for one in value)
-    return isinstance(value, (list, tuple, range, pd.Series, pd.Index)) or getattr(value, "ndim", 0) > 0
+    return isinstance(value, (list, tuple, range, dict, pd.Series, pd.Index)) or getattr(value, "ndim", 0) > 0
 
 
 def named(names: Collection[str]) -> str:
@@ -95,6 +116,8 @@ def named(names: Collection[str]) -> str:
 
 
 def _distinct(name: str, values: Any, check: Check) -> list[Any]:
+    if isinstance(values, dict) and values:
+        return [check(name, value) for value in values.values()]
     if getattr(unmasked(name, values), "ndim", 1) != 1 or len(values) == 0:
         raise ValueError(
             f"`{name}` must be a one-dimensional list with at least one value; got {values!r}. Pass e.g. [0.1, 0.2]."
@@ -105,7 +128,7 @@ def _distinct(name: str, values: Any, check: Check) -> list[Any]:
     if twice:
         raise ValueError(
             f"`{name}` must hold distinct values; got `{twice[0]}` more than once (numbers to 15 digits, functions by"
-            " name). Drop the duplicate, or give functions names of their own."
+            ' name). Drop the duplicate, or name them: {name}={{"one": ..., "other": ...}}.'
         )
     return listed
 

@@ -230,7 +230,11 @@ def _no_run(*_: Any, **__: Any) -> None:
         ({"loss": ["mse", "huberr"]}, ValueError, "got 'huberr'. Did you mean 'huber'?"),
         ({"optimizer": []}, ValueError, "`optimizer` must be a one-dimensional list with at least one value"),
         ({"network": {}}, ValueError, "`network` must be a one-dimensional list with at least one value"),
-        ({"network": [MLP, lambda: MLP(4), lambda: MLP(5)]}, ValueError, "`network` must hold callables of different"),
+        (
+            {"network": [MLP, lambda: MLP(4), lambda: MLP(5)]},
+            ValueError,
+            "hold distinct .* or name them",
+        ),
         ({"network": {"a": MLP(4)}}, TypeError, "`network` must be a callable that makes a fresh"),
         ({"nesterov": [False, True], "optimizer": "sgd"}, ValueError, "`nesterov` must be False without momentum"),
         ({"momentum": [-0.5], "optimizer": "sgd"}, ValueError, "`momentum` must be at least 0; got -0.5"),
@@ -339,7 +343,7 @@ def test_every_run_of_one_or_two_lists_is_the_training_with_its_values(
     lists: dict[str, list[Any]], fixed: dict[str, Any]
 ) -> None:
     makers: dict[str, Callable[[], nn.Module]] = {"small": lambda: MLP(2, (3,)), "large": lambda: MLP(2, (9, 9))}
-    given = lists | ({"network": makers} if "network" in lists else {})
+    given: dict[str, Any] = lists | ({"network": makers} if "network" in lists else {})
     comparison = _compare(**given, **fixed)
     told = (comparison.parameter, comparison.values, comparison.rows, comparison.row_values)
     (first, values), *second = lists.items()
@@ -363,6 +367,18 @@ def test_two_lists_name_runs_by_both_and_curves_by_the_first(tmp_path: Path) -> 
     again = Comparison.load(tmp_path)
     assert (again.rows, again.row_values) == ("momentum", (0.0, 0.9))
     pd.testing.assert_frame_equal(again.data, comparison.data, check_exact=True)
+
+
+def test_values_of_a_dictionary_have_its_names() -> None:
+    named = _compare(schedule={"flat": ConstantRate(0.1), "none": None}, lr={"low": 0.01})
+    assert (named.parameter, named.values, named.rows, named.row_values) == (
+        "lr",
+        ("low",),
+        "schedule",
+        ("flat", "none"),
+    )
+    by_value = _compare(schedule=[ConstantRate(0.1), None], weight_decay=[0.01])
+    assert named.data["valid_loss"].tolist() == by_value.data["valid_loss"].tolist()
 
 
 def test_folders_of_older_versions_have_one_list(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pycompare.checks import number, whole_number
 from pycompare.divergence import first_failure, is_finite
-from pycompare.labels import cell, setting_label, value_label
+from pycompare.labels import setting_label, value_label
 from pycompare.labs.landscape.neuron import (
     MAP_POINTS,
     MAP_RANGE,
@@ -222,17 +222,19 @@ def compare_descents(
     if len(others) > 2:
         raise ValueError(f"At most two arguments besides `loss` may be lists; got {named(others)}. Fix one of them.")
     overlay, rows = (*others, None, None)[:2]
-    choices = list(variation.choices())
-    starts = [_start(variation.fixed | choice, dtype) for choice in choices]  # every error comes before the first step
+    starts = [
+        _start(variation.fixed | choice, dtype) for choice in variation.choices()
+    ]  # every error comes before the first step
     frames = []
     with torch_threads(threads):
-        for choice, start_of_path in zip(choices, starts, strict=True):
-            columns = {_COLUMNS.get(name, name): cell(value) for name, value in choice.items()}
+        for cells, start_of_path in zip(variation.cells(), starts, strict=True):
+            columns = {_COLUMNS.get(name, name): value for name, value in cells.items()}
             if overlay:
-                columns["config"] = setting_label(overlay, choice[overlay])
+                columns["config"] = setting_label(overlay, cells[overlay])
             frame = _walk(*start_of_path, points, epochs)
             frames.append(frame.assign(**columns)[[*columns, *frame]])
-    losses = {value_label(one): one for one in variation.varied.get("loss", [loss])}
+    names = variation.told("loss") if "loss" in variation.varied else [value_label(loss)]
+    losses = dict(zip(names, variation.values("loss"), strict=True))
     arguments = {"epochs": epochs, "dtype": str(dtype).removeprefix("torch."), "threads": threads}
     return Descents(
         pd.concat(frames, ignore_index=True),
