@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from pycompare.sweeps.runs import (
     OnEpoch,
     Run,
     checked_n_jobs,
+    checked_restarts,
     made_with,
     networks,
     steps_of,
@@ -29,12 +31,14 @@ from pycompare.sweeps.runs import (
 )
 from pycompare.sweeps.seeds import checked_seeds
 from pycompare.sweeps.settings import CHECKS, check_accepted, check_not_set, run_options
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Numbers, Variation, the_lists, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options, checked_dtype
 from pycompare.training.schedules import Schedule, check_schedule
+from pycompare.training.stopping import EarlyStopping
 
 
 def compare_configs(
@@ -52,6 +56,8 @@ def compare_configs(
     optimizer: str | OptimizerFactory | Sequence[str | OptimizerFactory] | Mapping[str, OptimizerFactory] = "adamw",
     network: NetworkFactory | Sequence[NetworkFactory] | Mapping[str, NetworkFactory] | None = None,
     loss: str | LossFunction | Sequence[str | LossFunction] = "mse",
+    early_stopping: EarlyStopping | None = None,
+    restarts: int = 0,
     data: Split | None = None,
     seed: int = 123,
     seeds: int | Sequence[int] | None = None,
@@ -62,6 +68,7 @@ def compare_configs(
     threads: int | None = 1,
     on_epoch: OnEpoch | None = None,
     keep_networks: bool = False,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Train one network for each value of the argument that is a list, and compare the validation curves.
@@ -83,6 +90,11 @@ def compare_configs(
         network: a callable that makes a fresh network, or several, by name: {"small": f, "large": g}. Unless given, an
             `MLP` of the data's width (for "cross_entropy", with one output for each class).
         loss: as in `train_valid`, or a list, whose facets have an axis each.
+        early_stopping: when a run is to end before the last epoch, with the best weights; `EarlyStopping` tells the
+            rule.
+        restarts: how often a run that early stopping has ended starts again, from other initial weights: the n-th start
+            has the run's seed plus (n - 1) million. The first that is not ended, or else the last, ends the run. The
+            best of its starts, by what early stopping goes by, is kept; the frame has its number, from 1, as `start`.
         data: training and validation set; `course_data()` unless given.
         seed: of torch's generator in every run, for the initial weights and dropout.
         seeds: repeat every run: a number n under the seeds seed, ..., seed + n - 1, a list under its own. The
@@ -96,6 +108,8 @@ def compare_configs(
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
         keep_networks: keep the trained networks, in evaluation mode, where they were trained: `comparison.networks`.
+        store: a `RunStore`, or its folder: runs that are in it are not trained again, others are put there, and such as
+            were killed go on where they were stored last.
         progress: show a bar on a terminal or in a notebook, elsewhere a line a run, on stderr.
 
     Returns:
@@ -135,19 +149,21 @@ def compare_configs(
         device=checked_device(device),
         dtype=checked_dtype(dtype),
         keep_network=flag("keep_networks", keep_networks),
+        restarts=checked_restarts(restarts, early_stopping),
     )
     runs = _runs(shared, variation)
+    runs = [replace(run, options=replace(run.options, early_stopping=early_stopping)) for run in runs]
     check_runs(runs)
     several = checked_seeds(seed, seeds)
     if seeds is not None:
         runs = [repeated for run in runs for repeated in run.under_seeds(run.key, several)]
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
-    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown, store=store)
     return Comparison(
         frame,
         parameter,
         tuple(variation.told(parameter)),
-        _arguments(shared, seeds if seeds is None else several) | _without_network(variation.fixed),
+        _arguments(runs[0], seeds if seeds is None else several) | _without_network(variation.fixed),
         made_with(runs[0], outcomes) | ({"network": repr(network)} if "network" in variation.varied else {}),
         input_size(split.train.tensors[0]),
         networks(runs, outcomes),
@@ -199,6 +215,8 @@ def check_runs(runs: Sequence[Run]) -> None:
 def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
     dtype, device = str(run.dtype).removeprefix("torch."), str(run.device)
     told = {"epochs": run.options.epochs, **({"seed": run.seed} if seeds is None else {"seeds": list(seeds)})}
+    if run.options.early_stopping:
+        told |= {"early_stopping": run.options.early_stopping, "restarts": run.restarts}
     return told | {"dtype": dtype, "device": device}
 
 

@@ -67,6 +67,19 @@ class FlatParameters:
                 for name, kept in self.state.items()
             }
 
+    @torch.no_grad()
+    def adopt(self) -> bool:
+        """Take values and the optimiser's state from where PyTorch keeps them; whether all parameters have the same."""
+        foreach_copy_(self.values, [parameter.detach() for parameter in self._parameters])
+        states = [self._opt.state.get(parameter, {}) for parameter in self._parameters]
+        if any(_numbers(state) != _numbers(states[0]) for state in states):
+            return False
+        self.state = dict(states[0])
+        for name in [name for name, kept in states[0].items() if isinstance(kept, Tensor)]:
+            self.state[name], parts = _flat_zeros(self.values)
+            foreach_copy_(parts, [state[name] for state in states])
+        return True
+
     def checkpoint(self) -> Restore:
         """What brings values and state back to here."""
         values = self.buffer.clone()
@@ -117,6 +130,11 @@ class FlatOptimizer:
         if self._flat:
             self._flat.publish_state()
 
+    def adopt_state(self) -> None:
+        """Go on from `opt.state`, on the flat buffer where it can be."""
+        if self._flat and not self._flat.adopt():
+            self._flat = None
+
     def checkpoint(self) -> Restore:
         """What brings the state back to here."""
         flat = self._flat
@@ -140,6 +158,11 @@ class FlatOptimizer:
         foreach_copy_(self._flat.values + self._flat.grads, self._parameters + given)
         self._flat.step()
         foreach_copy_(self._parameters, self._flat.values)
+
+
+def _numbers(state: dict[str, Any]) -> dict[str, Any]:
+    """What there is in the state of a parameter: names of tensors, and numbers."""
+    return {name: None if isinstance(kept, Tensor) else kept for name, kept in state.items()}
 
 
 def state_checkpoint(opt: torch.optim.Optimizer) -> Restore:

@@ -96,6 +96,19 @@ class Compiled:
         self._run(codes.VALIDATE, self._valid, told, range(len(told.values)))
         return told.losses()
 
+    def publish_state(self) -> None:
+        """As `Engine.publish_state` says."""
+        self.flat.publish_state()
+
+    def adopt_state(self) -> None:
+        """As `Engine.adopt_state` says."""
+        self._flat.adopt()
+        state = self._flat.state
+        self._counters[:] = state.get("step", 1), "momentum_buffer" in state
+        for name, moment in _named_state(self._opt, self._moments, 0, 1):
+            if isinstance(moment, Tensor) and name in state:
+                moment.copy_(state[name])
+
     def checkpoint(self) -> Restore:
         """As `Engine.checkpoint` says."""
         values, moments, counters = self._flat.checkpoint(), self._moments.clone(), self._counters.copy()
