@@ -151,29 +151,21 @@ def compare_configs(
         keep_network=flag("keep_networks", keep_networks),
         restarts=checked_restarts(restarts, early_stopping),
     )
-    runs = _runs(shared, variation)
-    runs = [replace(run, options=replace(run.options, early_stopping=early_stopping)) for run in runs]
+    runs = _runs(shared, variation, early_stopping)
     check_runs(runs)
     several = checked_seeds(seed, seeds)
-    if seeds is not None:
-        runs = [repeated for run in runs for repeated in run.under_seeds(run.key, several)]
+    runs = runs if seeds is None else [repeated for run in runs for repeated in run.under_seeds(run.key, several)]
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown, store=store)
-    return Comparison(
-        frame,
-        parameter,
-        tuple(variation.told(parameter)),
-        _arguments(runs[0], seeds if seeds is None else several) | _without_network(variation.fixed),
-        made_with(runs[0], outcomes) | ({"network": repr(network)} if "network" in variation.varied else {}),
-        input_size(split.train.tensors[0]),
-        networks(runs, outcomes),
-        rows or None,
-        tuple(variation.told(rows)) if rows else (),
-        constant_loss=_constant_loss(runs) if "loss" in variation.fixed else None,
-    )
+    arguments = _arguments(runs[0], seeds if seeds is None else several) | _without_network(variation.fixed)
+    made = made_with(runs[0], outcomes) | ({"network": repr(network)} if "network" in variation.varied else {})
+    facets = (rows, tuple(variation.told(rows))) if rows else ()
+    values, size, kept = tuple(variation.told(parameter)), input_size(split.train.tensors[0]), networks(runs, outcomes)
+    constant = _constant_loss(runs) if "loss" in variation.fixed else None
+    return Comparison(frame, parameter, values, arguments, made, size, kept, *facets, constant_loss=constant)
 
 
-def _runs(shared: Run, variation: Variation) -> list[Run]:
+def _runs(shared: Run, variation: Variation, early_stopping: EarlyStopping | None) -> list[Run]:
     """A run for each choice of what varies; those of one network and loss share the callable that makes it."""
     makes = {
         (id(network), id(loss)): network_factory(network, shared.split, find_loss(loss))
@@ -185,8 +177,9 @@ def _runs(shared: Run, variation: Variation) -> list[Run]:
         settings = variation.fixed | choice
         make = makes[id(settings["network"]), id(settings["loss"])]
         label, *facet = (setting_label(name, value) for name, value in cells.items())
-        run = replace(shared, make_network=make, options=run_options(shared.options, settings))
-        runs.append(replace(run, key={"config": label} | cells, facet=", ".join(facet)))
+        options = replace(run_options(shared.options, settings), early_stopping=early_stopping)
+        told = {"config": label} | cells
+        runs.append(replace(shared, make_network=make, options=options, key=told, facet=", ".join(facet)))
     return runs
 
 

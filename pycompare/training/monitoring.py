@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from time import perf_counter
 from typing import Any, Protocol
 
 import torch
@@ -17,14 +16,12 @@ from pycompare.data.split import Split
 from pycompare.training.batches import BatchedData, BatchLosses, batched
 from pycompare.training.loop import Training
 from pycompare.training.losses import Loss
-from pycompare.training.network import first_parameter
 from pycompare.training.schedules import Schedule, set_settings
 from pycompare.training.stopping import Epoch
 from pycompare.training.torch_private import foreach_norm, foreach_sub_
 
 Sets = tuple[BatchedData, BatchedData]
 Row = dict[str, Any]
-SLICE = 0.05  # seconds: many trainings' turns within what disturbs a machine for a second
 
 
 class Monitoring(Protocol):
@@ -137,103 +134,11 @@ class WholeSets:
         for epoch in range(first, training.options.epochs + 1):
             if epoch:
                 training.train(epoch)
-            yield epoch, [{self.name: epoch * self.every} | _both_sets(training)]
+            yield epoch, [{self.name: epoch * self.every} | both_sets(training)]
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
         return epochs + 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class AfterSteps(WholeSets):
-    """The loss of both sets as in `WholeSets`, before the first step and after some, and the time that training took.
-
-    Attributes:
-        rows_an_epoch: of the training set.
-        after: how many steps, in order.
-    """
-
-    resumes = False
-    rows_an_epoch: int
-    after: tuple[int, ...]
-
-    def epochs(self, training: Training) -> Iterator[Epoch]:
-        """As `Monitoring.epochs` says."""
-        clock = _Clock(training, self.rows_an_epoch)
-        yield 0, [clock.row()]
-        for steps in self.after:
-            clock.take_steps(steps - clock.steps)
-            yield 0, [clock.row()]
-
-    def count(self, epochs: int) -> int:  # noqa: ARG002
-        """As `Monitoring.count` says."""
-        return 1 + len(self.after)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AfterSeconds(WholeSets):
-    """The same before the first step and at regular times of a training that lasts for some seconds.
-
-    A turn lasts `SLICE` seconds at most, and a hundredth of the training, or one step.
-
-    Attributes:
-        rows_an_epoch: of the training set.
-        seconds: above 0; time of training alone.
-        evaluations: how many, 1 or more.
-    """
-
-    resumes = False
-    rows_an_epoch: int
-    seconds: float
-    evaluations: int
-
-    def epochs(self, training: Training) -> Iterator[Epoch]:
-        """As `Monitoring.epochs` says."""
-        clock, between = _Clock(training, self.rows_an_epoch), self.seconds / self.evaluations
-        turns = math.ceil(between / min(SLICE, self.seconds / 100))
-        yield 0, [clock.row()]
-        for evaluation in range(self.evaluations):
-            for turn in range(1, turns + 1):
-                clock.train_until((evaluation + turn / turns) * between)
-                yield 0, [clock.row()] if turn == turns else []
-
-    def count(self, epochs: int) -> int:  # noqa: ARG002
-        """As `Monitoring.count` says."""
-        return 1 + self.evaluations
-
-
-@dataclass
-class _Clock:
-    """A training, and the seconds that its steps have taken."""
-
-    training: Training
-    rows_an_epoch: int
-    steps: int = 0
-    seconds: float = 0.0
-
-    def take_steps(self, count: int) -> None:
-        start = self._now()
-        self.training.take_steps(self.steps, self.steps + count)
-        self.seconds += self._now() - start
-        self.steps += count
-
-    def train_until(self, seconds: float) -> None:
-        """As many steps at a time as fit by the speed so far, but no more than there were: the speed may be wrong."""
-        while self.seconds < seconds:
-            fit = (seconds - self.seconds) * self.steps / max(self.seconds, 1e-9)
-            self.take_steps(max(1, min(self.steps, int(fit))))
-
-    def row(self) -> Row:
-        epochs, steps = divmod(self.steps, self.training.batches)
-        samples = epochs * self.rows_an_epoch + steps * self.training.options.batch_size
-        done = {"epoch": samples / self.rows_an_epoch, "step": self.steps, "samples": samples, "seconds": self.seconds}
-        return done | _both_sets(self.training)
-
-    def _now(self) -> float:
-        device = first_parameter(self.training.network).device
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return perf_counter()
 
 
 @dataclass(frozen=True)
@@ -393,7 +298,8 @@ def _norms(tensors: list[Tensor]) -> list[float]:
     return [norm.item() for norm in foreach_norm(tensors)]
 
 
-def _both_sets(training: Training) -> Row:
+def both_sets(training: Training) -> Row:
+    """The loss of each set, and for losses of classes its accuracy, where each is one batch of the validation."""
     told, loss = training.engine.validate(), training.options.loss
     return _set("train", 0, told, loss) | _set("valid", 1, told, loss)
 
