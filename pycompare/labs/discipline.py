@@ -26,7 +26,7 @@ from pycompare.sweeps.momentum import CYCLICAL, checked_low, checked_momenta, mo
 from pycompare.sweeps.runs import NetworkFactory, checked_n_jobs
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking, seeds_summary
 from pycompare.sweeps.vary import Numbers, several_values
-from pycompare.sweeps.weight_decay import ONE_CYCLE, weight_decay_search
+from pycompare.sweeps.weight_decay import weight_decay_search
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.schedules import ConstantRate, OneCycle, Schedule
@@ -67,7 +67,7 @@ def discipline(
     2. Range test at that batch size: the largest rate that converges, the median over seeds, is a bound.
     3. Learning rate: short runs under 1cycle up to that bound, a third, a quarter, a tenth and a twentieth of it.
     4. Momentum: short runs at each, constant and cycled against that rate.
-    5. Weight decay: short runs under 1cycle with that rate and momentum.
+    5. Weight decay: short runs under 1cycle with that rate and momentum, cycled where that was chosen.
     6. One training under 1cycle, beside constant rates of the same length: the largest rate, a third and a tenth of it.
 
     Of short runs, those with the lowest mean loss over seeds are chosen, among those that diverge under fewest.
@@ -114,7 +114,7 @@ def discipline(
         lambda known: _bound(known, several | {"loss_function": loss}),
         lambda known: _choose_rate(known, several | {"loss": loss, "epochs": short}),
         lambda known: _choose_momentum(known, asked, several | {"loss": loss, "epochs": short}),
-        lambda known: _choose_weight_decay(known, decays, several | {"loss": loss, "epochs": short}),
+        lambda known: _choose_weight_decay(known, decays, low, several | {"loss": loss, "epochs": short}),
         lambda known: _one_cycle(known, low, several | {"loss": loss, "epochs": epochs}),
     )
     chosen: dict[str, Any] = {}
@@ -195,6 +195,8 @@ def _bound(known: dict[str, Any], given: dict[str, Any]) -> _Step:
     rates: Any = test.summary().set_index("rule").loc[CONVERGES]
     by_seed = f"{rates['lowest']:.2g} to {rates['highest']:.2g}"
     reason = f"the largest rate that converges, the median over seeds, which have {by_seed}"
+    if words := test._words():
+        reason += f". {words}"
     return _Step("range test", {"bound": _short(rates["lr"])}, reason, test)
 
 
@@ -216,11 +218,10 @@ def _choose_momentum(known: dict[str, Any], asked: dict[str, Any], given: dict[s
     return _Step("momentum", {"momentum": momentum, "policy": policy}, reason, test)
 
 
-def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, given: dict[str, Any]) -> _Step:
+def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, low: float, given: dict[str, Any]) -> _Step:
     search = weight_decay_search(
         values,
-        schedule=ONE_CYCLE,
-        lr=known["max_lr"],
+        schedule=_cycle(known, low, given),
         batch_size=known["batch_size"],
         **given,
         **momentum_arguments(given["optimizer"], {}, known["momentum"]),
@@ -231,9 +232,7 @@ def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, given: d
 
 def _one_cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> _Step:
     """What was chosen under 1cycle, beside constant rates."""
-    rate, steps = known["max_lr"], _steps(known, given)
-    cycled = (low, known["momentum"]) if known["policy"] == CYCLICAL else None
-    cycle = OneCycle(rate, steps, momentum=cycled)
+    cycle, rate = _cycle(known, low, given), known["max_lr"]
     held: dict[str, Schedule] = {name: ConstantRate(_short(rate / share)) for name, share in _HELD.items()}
     made = compare_configs(schedule={"1cycle": cycle, **held}, **_settings(known, given))
     means = seeds_summary(made.data)["mean"]
@@ -241,6 +240,12 @@ def _one_cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> _Ste
         f"{name} {mean:.3g}" for name, mean in zip(made.values, means, strict=True)
     )
     return _Step("one cycle", {"schedule": cycle}, reason, made)
+
+
+def _cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> OneCycle:
+    """1cycle with the rate that was chosen, and the momentum cycled where that was chosen."""
+    momentum = (low, known["momentum"]) if known["policy"] == CYCLICAL else None
+    return OneCycle(known["max_lr"], _steps(known, given), momentum=momentum)
 
 
 def _settings(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

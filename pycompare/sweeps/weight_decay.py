@@ -38,7 +38,7 @@ _MOST_SHALLOW = 3  # linear layers: those of the course's network
 def weight_decay_search(
     weight_decay: Numbers | None = None,
     *,
-    schedule: str = CONSTANT,
+    schedule: str | Schedule = CONSTANT,
     lr: float = 0.1,
     epochs: int = 10,
     batch_size: int = 16,
@@ -60,8 +60,9 @@ def weight_decay_search(
         weight_decay: one or several, 0 or more. Unless given, 1e-2, 1e-3 and 1e-4 for networks of up to three linear
             layers, and 1e-4, 1e-5, 1e-6 and 0 for deeper ones, which take less; so do complex data, which is for you to
             say.
-        schedule: "constant", or "1cycle": the learning rates of `OneCycle(lr, steps)`, the momentum left alone.
-        lr: learning rate, the largest one of 1cycle; 0 or more.
+        schedule: "constant", or "1cycle": the learning rates of `OneCycle(lr, steps)`, the momentum left alone; or a
+            `Schedule`, such as one that cycles the momentum, too.
+        lr: learning rate, the largest one of 1cycle; 0 or more. A `Schedule` has its own.
         epochs, batch_size: 1 or more.
         data: training and validation set; `course_data().standardized()` unless given.
         network: as in `compare_configs`.
@@ -109,7 +110,7 @@ def weight_decay_restarts(
     patience: int = 5,
     share: float = 0.01,
     most_epochs: int = 100,
-    schedule: str = CONSTANT,
+    schedule: str | Schedule = CONSTANT,
     lr: float = 0.1,
     epochs: int = 5,
     batch_size: int = 16,
@@ -256,8 +257,10 @@ def _checked_values(weight_decay: Numbers | None, network: nn.Module) -> tuple[f
     return SHALLOW if layers <= _MOST_SHALLOW else DEEP
 
 
-def _schedule(name: str, lr: float, steps: int) -> Schedule | None:
-    known = one_of("schedule", name, (CONSTANT, ONE_CYCLE), "Choose one of them.")
+def _schedule(given: str | Schedule, lr: float, steps: int) -> Schedule | None:
+    if isinstance(given, Schedule):
+        return given
+    known = one_of("schedule", given, (CONSTANT, ONE_CYCLE), "Choose one of them, or pass a Schedule.")
     return OneCycle(lr, steps, momentum=None) if known == ONE_CYCLE else None
 
 
@@ -273,9 +276,9 @@ def _at_plateau(frame: pd.DataFrame, values: Sequence[float]) -> tuple[pd.DataFr
     return before, after[list(dict.fromkeys([*_key(0), *before]))]
 
 
-def _told(run: Run, schedule: str, seeds: tuple[int, ...]) -> dict[str, Any]:
+def _told(run: Run, schedule: str | Schedule, seeds: tuple[int, ...]) -> dict[str, Any]:
     options = run.options
-    told = {"epochs": options.epochs, "batch_size": options.batch_size, "schedule": schedule, "seeds": list(seeds)}
+    told = {"epochs": options.epochs, "batch_size": options.batch_size, "schedule": str(schedule), "seeds": list(seeds)}
     return told | {"optimizer": options.optimizer, "loss": options.loss.given} | options.arguments
 
 
