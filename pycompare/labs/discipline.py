@@ -26,8 +26,9 @@ from pycompare.sweeps.configs import checked_split, compare_configs, standardize
 from pycompare.sweeps.momentum import CYCLICAL, checked_low, checked_momenta, momentum_arguments, momentum_test
 from pycompare.sweeps.runs import NetworkFactory, checked_n_jobs
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking, seeds_summary
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Numbers, several_values
-from pycompare.sweeps.weight_decay import ONE_CYCLE, weight_decay_search
+from pycompare.sweeps.weight_decay import weight_decay_search
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.schedules import OneCycle
@@ -59,6 +60,7 @@ def discipline(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
 ) -> Discipline:
     """Choose batch size, learning rate, momentum and weight decay in turn, and train under 1cycle with what was chosen.
@@ -67,7 +69,7 @@ def discipline(
     2. Range test at that batch size: the largest rate that converges, the median over seeds, is a bound.
     3. Learning rate: short runs under 1cycle up to that bound, a third, a quarter, a tenth and a twentieth of it.
     4. Momentum: short runs at each, constant and cycled against that rate.
-    5. Weight decay: short runs under 1cycle with that rate and momentum.
+    5. Weight decay: short runs under 1cycle with that rate and momentum, cycled where that was chosen.
     6. One training under 1cycle, beside constant rates of the same length: see `compare_one_cycle`.
 
     Of short runs, those with the lowest mean loss over seeds are chosen, among those that diverge under fewest.
@@ -81,7 +83,7 @@ def discipline(
         momentum, low: as in `momentum_test`.
         weight_decay: as in `weight_decay_search`.
         optimizer: as in `train_valid`; one that has a momentum, or betas.
-        loss, seed, n_jobs, engine, threads, progress: as in `compare_configs`.
+        loss, seed, n_jobs, engine, threads, store, progress: as in `compare_configs`.
         seeds: repeat every run under so many seeds from `seed` on, or under a list of them.
 
     Returns:
@@ -107,14 +109,14 @@ def discipline(
     momentum_arguments(optimizer, {}, _USUAL_MOMENTUM)
     one = {"network": network, "data": split, "optimizer": optimizer, "seed": checked_seed(seed), "threads": threads}
     one |= {"engine": engine, "progress": flag("progress", progress)}
-    several = one | {"seeds": checked_seeds(seed, seeds), "n_jobs": checked_n_jobs(n_jobs)}
+    several = one | {"seeds": checked_seeds(seed, seeds), "n_jobs": checked_n_jobs(n_jobs), "store": store}
     short = max(2, epochs // 3)
     ways: tuple[Callable[[dict[str, Any]], _Step], ...] = (
         lambda _: _choose_batch_size(sizes, seconds, one | {"loss": loss}),
         lambda known: _bound(known, several | {"loss_function": loss}),
         lambda known: _choose_rate(known, several | {"loss": loss, "epochs": short}),
         lambda known: _choose_momentum(known, asked, several | {"loss": loss, "epochs": short}),
-        lambda known: _choose_weight_decay(known, decays, several | {"loss": loss, "epochs": short}),
+        lambda known: _choose_weight_decay(known, decays, low, several | {"loss": loss, "epochs": short}),
         lambda known: _one_cycle(known, low, several | {"loss": loss, "epochs": epochs}),
     )
     chosen: dict[str, Any] = {}
@@ -195,6 +197,8 @@ def _bound(known: dict[str, Any], given: dict[str, Any]) -> _Step:
     rates: Any = test.summary().set_index("rule").loc[CONVERGES]
     by_seed = f"{rates['lowest']:.2g} to {rates['highest']:.2g}"
     reason = f"the largest rate that converges, the median over seeds, which have {by_seed}"
+    if words := test._words():
+        reason += f". {words}"
     return _Step("range test", {"bound": _short(rates["lr"])}, reason, test)
 
 
@@ -216,11 +220,10 @@ def _choose_momentum(known: dict[str, Any], asked: dict[str, Any], given: dict[s
     return _Step("momentum", {"momentum": momentum, "policy": policy}, reason, test)
 
 
-def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, given: dict[str, Any]) -> _Step:
+def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, low: float, given: dict[str, Any]) -> _Step:
     search = weight_decay_search(
         values,
-        schedule=ONE_CYCLE,
-        lr=known["max_lr"],
+        schedule=_cycle(known, low, given),
         batch_size=known["batch_size"],
         **given,
         **momentum_arguments(given["optimizer"], {}, known["momentum"]),
@@ -231,13 +234,19 @@ def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, given: d
 
 def _one_cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> _Step:
     """What was chosen under 1cycle, beside constant rates."""
-    momentum = (low, known["momentum"]) if known["policy"] == CYCLICAL else known["momentum"]
+    cycle = _cycle(known, low, given)
+    momentum = known["momentum"] if cycle.momentum is None else cycle.momentum
     fixed = {name: known[name] for name in ("batch_size", "weight_decay")}
     made = compare_one_cycle(known["max_lr"], momentum, **fixed, **given)
     means = zip(made.values, seeds_summary(made.data)["mean"], strict=True)
     reason = "mean losses at the end: " + ", ".join(f"{name} {mean:.3g}" for name, mean in means)
-    cycle = OneCycle(known["max_lr"], _steps(known, given), momentum=momentum if known["policy"] == CYCLICAL else None)
     return _Step("one cycle", {"schedule": cycle}, reason, made)
+
+
+def _cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> OneCycle:
+    """1cycle with the rate that was chosen, and the momentum cycled where that was chosen."""
+    momentum = (low, known["momentum"]) if known["policy"] == CYCLICAL else None
+    return OneCycle(known["max_lr"], _steps(known, given), momentum=momentum)
 
 
 def _settings(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -175,6 +175,18 @@ class RangeTestResult(Result):
         shown = rules[rules["rule"].isin([CONVERGES, STEEPEST, VALLEY, MINIMUM])]
         return plot_lr_range(self.data, rules=shown, log=self.mode == "exp", held_out=self.arguments["loss"] == "valid")
 
+    def _words(self) -> str:
+        found = self.suggestions()
+        converges = found[found["rule"] == CONVERGES].set_index("seed")["lr"]
+        last = self.data.groupby("seed", sort=False)["lr"].max()
+        count = int((converges == last[converges.index]).sum())
+        if not count:
+            return ""
+        return (
+            f"In {count} of {len(last)} tests the largest rate that converges is the last one tried: no loss has shown"
+            " it to be too large."
+        )
+
     def _title(self) -> str:
         lengths = self.data.groupby("seed", sort=False).size()
         return f"Learning-rate range test, {self.arguments['schedule']}, {lengths.min()} steps or more taken"

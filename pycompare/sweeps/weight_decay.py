@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,7 @@ from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import check_runs, checked_split, network_factory, standardized_course
 from pycompare.sweeps.runs import NetworkFactory, Outcome, Run, checked_n_jobs, made_with, steps_of, train_all
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Check, Numbers, several_values
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import Restarts
@@ -38,7 +40,7 @@ _MOST_SHALLOW = 3  # linear layers: those of the course's network
 def weight_decay_search(
     weight_decay: Numbers | None = None,
     *,
-    schedule: str = CONSTANT,
+    schedule: str | Schedule = CONSTANT,
     lr: float = 0.1,
     epochs: int = 10,
     batch_size: int = 16,
@@ -51,6 +53,7 @@ def weight_decay_search(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
     **optimizer_arguments: Any,
 ) -> WeightDecaySearch:
@@ -60,13 +63,14 @@ def weight_decay_search(
         weight_decay: one or several, 0 or more. Unless given, 1e-2, 1e-3 and 1e-4 for networks of up to three linear
             layers, and 1e-4, 1e-5, 1e-6 and 0 for deeper ones, which take less; so do complex data, which is for you to
             say.
-        schedule: "constant", or "1cycle": the learning rates of `OneCycle(lr, steps)`, the momentum left alone.
-        lr: learning rate, the largest one of 1cycle; 0 or more.
+        schedule: "constant", or "1cycle": the learning rates of `OneCycle(lr, steps)`, the momentum left alone; or a
+            `Schedule`, such as one that cycles the momentum, too.
+        lr: learning rate, the largest one of 1cycle; 0 or more. A `Schedule` has its own.
         epochs, batch_size: 1 or more.
         data: training and validation set; `course_data().standardized()` unless given.
         network: as in `compare_configs`.
         optimizer, optimizer_arguments: as in `train_valid`, such as momentum=0.9.
-        loss, seed, n_jobs, engine, threads, progress: as in `compare_configs`.
+        loss, seed, n_jobs, engine, threads, store, progress: as in `compare_configs`.
         seeds: repeat every run under so many seeds from `seed` on, or under a list of them.
 
     Returns:
@@ -96,7 +100,7 @@ def weight_decay_search(
         decaying = replace(options, arguments=options.arguments | {"weight_decay": value})
         runs += replace(first, options=decaying).under_seeds(_key(value), several)
     check_runs(runs)
-    frame, outcomes, cost = _trained(runs, n_jobs, progress)
+    frame, outcomes, cost = _trained(runs, n_jobs, progress, store)
     told = _told(first, schedule, several)
     size = input_size(first.split.train.tensors[0])
     return WeightDecaySearch(frame, "weight_decay", values, told, made_with(first, outcomes), size, cost=cost)
@@ -109,7 +113,7 @@ def weight_decay_restarts(
     patience: int = 5,
     share: float = 0.01,
     most_epochs: int = 100,
-    schedule: str = CONSTANT,
+    schedule: str | Schedule = CONSTANT,
     lr: float = 0.1,
     epochs: int = 5,
     batch_size: int = 16,
@@ -240,11 +244,15 @@ def _first_run(data: Split | None, network: NetworkFactory | None, options: Opti
 
 
 def _trained(
-    runs: Sequence[Run], n_jobs: int | None, progress: bool
+    runs: Sequence[Run],
+    n_jobs: int | None,
+    progress: bool,
+    store: RunStore | str | PathLike[str] | None = None,
 ) -> tuple[pd.DataFrame, list[Outcome], dict[str, Any]]:
     """What `train_all` returns, and steps and seconds."""
     began = perf_counter()
-    frame, outcomes = train_all(runs, n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress))
+    shown = flag("progress", progress)
+    frame, outcomes = train_all(runs, n_jobs=checked_n_jobs(n_jobs), progress=shown, store=store)
     return frame, outcomes, {"steps": len(frame) * steps_of(runs[0], 1), "seconds": perf_counter() - began}
 
 
@@ -256,8 +264,10 @@ def _checked_values(weight_decay: Numbers | None, network: nn.Module) -> tuple[f
     return SHALLOW if layers <= _MOST_SHALLOW else DEEP
 
 
-def _schedule(name: str, lr: float, steps: int) -> Schedule | None:
-    known = one_of("schedule", name, (CONSTANT, ONE_CYCLE), "Choose one of them.")
+def _schedule(given: str | Schedule, lr: float, steps: int) -> Schedule | None:
+    if isinstance(given, Schedule):
+        return given
+    known = one_of("schedule", given, (CONSTANT, ONE_CYCLE), "Choose one of them, or pass a Schedule.")
     return OneCycle(lr, steps, momentum=None) if known == ONE_CYCLE else None
 
 
@@ -273,9 +283,9 @@ def _at_plateau(frame: pd.DataFrame, values: Sequence[float]) -> tuple[pd.DataFr
     return before, after[list(dict.fromkeys([*_key(0), *before]))]
 
 
-def _told(run: Run, schedule: str, seeds: tuple[int, ...]) -> dict[str, Any]:
+def _told(run: Run, schedule: str | Schedule, seeds: tuple[int, ...]) -> dict[str, Any]:
     options = run.options
-    told = {"epochs": options.epochs, "batch_size": options.batch_size, "schedule": schedule, "seeds": list(seeds)}
+    told = {"epochs": options.epochs, "batch_size": options.batch_size, "schedule": str(schedule), "seeds": list(seeds)}
     return told | {"optimizer": options.optimizer, "loss": options.loss.given} | options.arguments
 
 

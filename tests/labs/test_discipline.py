@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,12 @@ def test_every_step_is_the_laboratory_of_its_name_with_what_was_chosen_before(op
     tested = momentum_test([0.9, 0.5], low=0.4, lr=known["max_lr"], epochs=2, **shared)
     assert tested.best() == (known["momentum"], known["policy"])
     best = {name: (known["momentum"], 0.999) if name == "betas" else known["momentum"] for name in of_momentum}
-    searched = weight_decay_search([0.1, 0.0], schedule="1cycle", lr=known["max_lr"], epochs=2, **shared, **best)
+    cycled = (0.4, known["momentum"]) if known["policy"] == "cyclical" else None
+    cycle = OneCycle(known["max_lr"], 2 * ceil(84 / known["batch_size"]), momentum=cycled)
+    searched = weight_decay_search([0.1, 0.0], schedule=cycle, epochs=2, **shared, **best)
     assert searched.best() == known["weight_decay"]
+    decayed: Any = made.parts["weight decay"]
+    assert decayed.data["valid_loss"].tolist() == searched.data["valid_loss"].tolist()
 
 
 def test_the_training_at_the_end_has_what_was_chosen() -> None:

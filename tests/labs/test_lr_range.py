@@ -167,6 +167,12 @@ def test_their_spread_over_seeds() -> None:
     assert summary.loc[MINIMUM].tolist() == pytest.approx([0.01] * 3)
 
 
+@pytest.mark.parametrize(("last", "told"), [(2.0, "In 1 of 2 tests"), (3.0, "")])
+def test_it_says_where_no_loss_was_too_large(last: float, told: str) -> None:
+    frames = [_result([8.0, 7.0, 2.0, 1.0, 2.0, last]), _result([8.0, 7.0, 2.0, 1.0, 3.0, 4.0], seed=2)]
+    assert RangeTestResult(pd.concat(frames), "exp", {})._words()[: len("In 1 of 2 tests")] == told
+
+
 @pytest.mark.parametrize("arguments", [{}, {"mode": "linear"}, {"seeds": 3}, {"loss": "valid"}, {"steps": 2}], ids=repr)
 def test_it_draws_itself(arguments: dict[str, Any]) -> None:
     result = _test((lambda: MLP(3, (8,))) if "seeds" in arguments else None, **arguments)

@@ -19,6 +19,7 @@ from pycompare import (
     OneCycle,
     Split,
     WeightDecaySearch,
+    compare_configs,
     torch_manual_seed,
     torch_threads,
     weight_decay_restarts,
@@ -64,6 +65,15 @@ def test_a_search_has_the_bits_of_plain_loops(schedule: str, engine: str) -> Non
     cycle = OneCycle(0.1, 8, momentum=None) if schedule == "1cycle" else None
     for (weight_decay, seed), run in made.groupby(["weight_decay", "seed"]):
         assert run["train_loss"].iloc[-1] == np.mean(_by_hand(weight_decay, cycle, seed))
+
+
+def test_a_schedule_of_ones_own_is_that_of_every_run() -> None:
+    cycle = OneCycle(0.1, 8, momentum=(0.5, 0.9))
+    made = _search([0.1, 0.0], schedule=cycle, momentum=0.9).data
+    whole = compare_configs(
+        2, data=SPLIT, weight_decay=[0.1, 0.0], schedule=cycle, optimizer="sgd", momentum=0.9, seeds=2, progress=False
+    )
+    assert np.array_equal(made[LOSSES], whole.data[LOSSES])
 
 
 OPTIMIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
