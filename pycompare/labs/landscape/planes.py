@@ -104,7 +104,8 @@ class Plane(PathsResult):
         return f"Plane of {self.origin.size} parameters, directions {self.kind}{shares}: loss {low:g} to {high:g}"
 
     def _labelled_paths(self) -> pd.DataFrame:
-        shares = self.paths["explained"].map("{:.0%} in plane".format).where(self.paths["explained"].notna(), "no path")
+        told = self.paths["explained"].map("{:.0%} in plane".format).astype(str)  # of no paths, too
+        shares = told.where(self.paths["explained"].notna(), "no path")
         return self.paths.assign(config=self.paths["config"].astype(str) + " (" + shares + ")")
 
 
