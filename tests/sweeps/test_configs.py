@@ -370,14 +370,11 @@ def test_two_lists_name_runs_by_both_and_curves_by_the_first(tmp_path: Path) -> 
 
 
 def test_values_of_a_dictionary_have_its_names() -> None:
-    named = _compare(schedule={"flat": ConstantRate(0.1), "none": None}, lr={"low": 0.01})
-    assert (named.parameter, named.values, named.rows, named.row_values) == (
-        "lr",
-        ("low",),
-        "schedule",
-        ("flat", "none"),
-    )
-    by_value = _compare(schedule=[ConstantRate(0.1), None], weight_decay=[0.01])
+    schedules = {"flat": ConstantRate(0.1), "none": None}
+    named = _compare(schedule=schedules, weight_decay={"low": 0.01})
+    assert (named.parameter, named.values) == ("weight_decay", ("low",))
+    assert (named.rows, named.row_values) == ("schedule", ("flat", "none"))
+    by_value = _compare(schedule=[*schedules.values()], weight_decay=[0.01])
     assert named.data["valid_loss"].tolist() == by_value.data["valid_loss"].tolist()
 
 

@@ -316,8 +316,8 @@ def test_one_schedule_for_all_runs_of_a_comparison() -> None:
         ({"beta1": [0.8, 0.9], "schedule": OneCycle(1, STEPS)}, "`beta1` must be one value under a schedule"),
         ({"batch_size": [50, 16], "schedule": OneCycle(1, 4)}, "12 steps .* got OneCycle.*Pass steps=12"),
         ({"schedule": [ConstantRate(1), ConstantRate(1.0)]}, "`schedule` must hold distinct values"),
-        ({"lr": [0.1], "schedule": [ConstantRate(1)]}, "Exactly one of .*`schedule` must be a list"),
-        ({}, "Exactly one of .*`schedule` must be a list; got none"),
+        ({"lr": [0.1], "schedule": [ConstantRate(1)]}, "`lr` must be one value under a schedule that sets it"),
+        ({}, "One or two of .*`schedule`, .* must be a list; got none"),
     ],
 )
 def test_comparisons_that_make_no_sense(
