@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo check test bench fuzz lock clean
+.PHONY: demo check test bench fuzz torture lock clean
 
 demo: $(VENV)/installed
 	@echo 'Training a network at four learning rates ...'
@@ -22,6 +22,10 @@ test: check
 fuzz: $(VENV)/installed-dev
 	mkdir -p out
 	FUZZ_CALLS=10000 FUZZ_REPORT=out/fuzz.json $(VENV)/bin/python -m pytest -q tests/fuzz
+
+# Processes that are killed while they train into a store, 50 times: nothing is lost, and nothing counted twice.
+torture: $(VENV)/installed-dev
+	KILLS=50 $(VENV)/bin/python -m pytest -q tests/sweeps/test_store.py -k killed_at_any_moment
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,fast]'

@@ -27,6 +27,7 @@ from .labs.initialization import InitComparison as InitComparison
 from .labs.initialization import compare_inits as compare_inits
 from .labs.lr_range import RangeTestResult as RangeTestResult
 from .labs.lr_range import lr_range_test as lr_range_test
+from .labs.one_cycle import compare_one_cycle as compare_one_cycle
 from .labs.rosenbrock import Trajectory as Trajectory
 from .labs.rosenbrock import optim_step as optim_step
 from .labs.rosenbrock import optimize_rosenbrock as optimize_rosenbrock
@@ -41,6 +42,7 @@ from .sweeps.diagnose import diagnose as diagnose
 from .sweeps.diagnose import generalization_gap as generalization_gap
 from .sweeps.momentum import MomentumTest as MomentumTest
 from .sweeps.momentum import momentum_test as momentum_test
+from .sweeps.store.store import RunStore as RunStore
 from .sweeps.weight_decay import WeightDecaySearch as WeightDecaySearch
 from .sweeps.weight_decay import weight_decay_restarts as weight_decay_restarts
 from .sweeps.weight_decay import weight_decay_search as weight_decay_search
@@ -64,3 +66,4 @@ from .training.schedules import OneCycle as OneCycle
 from .training.schedules import RisingRate as RisingRate
 from .training.schedules import Schedule as Schedule
 from .training.schedules import StepRate as StepRate
+from .training.stopping import EarlyStopping as EarlyStopping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
@@ -76,7 +77,7 @@ def _one_error(folder: str | PathLike[str], name: str = "folder") -> Iterator[No
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write `content` under a temporary name, then rename it to `path`; return `path`."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # another machine's process may have this one's number
     try:
         partial.write_bytes(content)
         partial.replace(path)

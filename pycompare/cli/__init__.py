@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from pycompare.cli.course import compare, rosenbrock
+from pycompare.cli.hyper_parameters import hyper_parameters
 from pycompare.cli.labs import lab
 from pycompare.cli.parity import doctor, parity
 from pycompare.cli.process import run_command
+from pycompare.cli.runs import runs
 
 app = typer.Typer(
     name="pycompare",
@@ -20,7 +22,9 @@ app = typer.Typer(
 )
 app.command()(compare)
 app.command()(rosenbrock)
+lab.add_typer(hyper_parameters)
 app.add_typer(lab, name="lab")
+app.add_typer(runs, name="runs")
 app.command()(parity)
 app.command()(doctor)
 

@@ -59,6 +59,7 @@ def compare(
     engine: Annotated[
         str, typer.Option(help="auto, compiled, fused or autograd, which differ in speed only.")
     ] = "auto",
+    store: Annotated[Path | None, typer.Option(help="Folder of runs: those in it are not trained again.")] = None,
     progress: Annotated[bool, typer.Option(help="Show a bar on a terminal, elsewhere a line a run; on stderr.")] = True,
 ) -> None:
     """Train one network once for each value of **one** parameter, and compare the validation curves.
@@ -93,6 +94,7 @@ def compare(
                 n_jobs=n_jobs,
                 threads=threads,
                 engine=engine,
+                store=store,
                 progress=progress,
             )
         report(comparison, out, formats)

@@ -17,6 +17,7 @@ from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split
 from pycompare.labels import setting_label
 from pycompare.labs.lr_range import CONVERGES, lr_range_test
+from pycompare.labs.one_cycle import compare_one_cycle
 from pycompare.results import Result
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.batch_sizes import compare_batch_sizes
@@ -29,7 +30,7 @@ from pycompare.sweeps.vary import Numbers, several_values
 from pycompare.sweeps.weight_decay import weight_decay_search
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory
-from pycompare.training.schedules import ConstantRate, OneCycle, Schedule
+from pycompare.training.schedules import OneCycle
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 _LEAST_STEPS = 8  # of an epoch, for the batch sizes that are tried unless others are given
 _LEAST_SIZE = 16
 _TRIED = {"the bound": 1, "a third": 3, "a quarter": 4, "a tenth": 10, "a twentieth": 20}  # as the report names them
-_HELD = {"constant": 1, "constant, a third": 3, "constant, a tenth": 10}  # shares of the largest rate
 _USUAL_MOMENTUM = 0.9
 _RANGE_STEPS = 100
 
@@ -68,7 +68,7 @@ def discipline(
     3. Learning rate: short runs under 1cycle up to that bound, a third, a quarter, a tenth and a twentieth of it.
     4. Momentum: short runs at each, constant and cycled against that rate.
     5. Weight decay: short runs under 1cycle with that rate and momentum, cycled where that was chosen.
-    6. One training under 1cycle, beside constant rates of the same length: the largest rate, a third and a tenth of it.
+    6. One training under 1cycle, beside constant rates of the same length: see `compare_one_cycle`.
 
     Of short runs, those with the lowest mean loss over seeds are chosen, among those that diverge under fewest.
 
@@ -232,14 +232,12 @@ def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, low: flo
 
 def _one_cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> _Step:
     """What was chosen under 1cycle, beside constant rates."""
-    cycle, rate = _cycle(known, low, given), known["max_lr"]
-    held: dict[str, Schedule] = {name: ConstantRate(_short(rate / share)) for name, share in _HELD.items()}
-    made = compare_configs(schedule={"1cycle": cycle, **held}, **_settings(known, given))
-    means = seeds_summary(made.data)["mean"]
-    reason = "mean losses at the end: " + ", ".join(
-        f"{name} {mean:.3g}" for name, mean in zip(made.values, means, strict=True)
-    )
-    return _Step("one cycle", {"schedule": cycle}, reason, made)
+    momentum = (low, known["momentum"]) if known["policy"] == CYCLICAL else known["momentum"]
+    fixed = {name: known[name] for name in ("batch_size", "weight_decay")}
+    made = compare_one_cycle(known["max_lr"], momentum, **fixed, **given)
+    means = zip(made.values, seeds_summary(made.data)["mean"], strict=True)
+    reason = "mean losses at the end: " + ", ".join(f"{name} {mean:.3g}" for name, mean in means)
+    return _Step("one cycle", {"schedule": _cycle(known, low, given)}, reason, made)
 
 
 def _cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> OneCycle:
@@ -249,10 +247,9 @@ def _cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> OneCycle
 
 
 def _settings(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What `compare_configs` is to have fixed: what is known so far, with a usual momentum."""
+    """What `compare_configs` is to have fixed while the rate is chosen: a usual momentum, and no decay."""
     name = "momentum" if "momentum" in momentum_arguments(given["optimizer"], {}, 0) else "beta1"
-    fixed = {name: known.get("momentum", _USUAL_MOMENTUM), "weight_decay": known.get("weight_decay", 0.0)}
-    return given | {"batch_size": known["batch_size"]} | fixed
+    return given | {"batch_size": known["batch_size"], name: _USUAL_MOMENTUM, "weight_decay": 0.0}
 
 
 def _steps(known: dict[str, Any], given: dict[str, Any]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from os import PathLike
 from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
@@ -20,6 +21,7 @@ from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, class_count
 from pycompare.sweeps.runs import Run, checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.initializers import initialise
 from pycompare.training.losses import find_loss
@@ -49,6 +51,7 @@ def compare_dropout(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> DropoutComparison:
     """Train a classifier by AdamW with several probabilities of dropout.
@@ -64,8 +67,8 @@ def compare_dropout(
         sigma: standard deviation of the initial weights, 0 or more.
         epochs, batch_size: 1 or more.
         lr, weight_decay: of AdamW, 0 or more.
-        seed, seeds, n_jobs, engine, threads, progress: as in `compare_configs`. Only without dropout do the engines
-            "fused" and "compiled" apply.
+        seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`. Only without dropout do the
+            engines "fused" and "compiled" apply.
 
     Returns:
         A `DropoutComparison`: loss and error on both sets by epoch.
@@ -99,7 +102,7 @@ def compare_dropout(
         run = replace(first, make_network=partial(make, settings["p"], settings["input_p"]))
         runs += run.under_seeds({"config": label} | choice, several)
     n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
-    frame, outcomes = train_all(runs, n_jobs=n_jobs, progress=shown)
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, progress=shown, store=store)
     told = {"epochs": options.epochs, "batch_size": options.batch_size, "seeds": list(several), "hidden": list(widths)}
     arguments = told | rates | {"sigma": sigma} | variation.fixed
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)

@@ -25,6 +25,7 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.configs import checked_split, class_count, network_factory
 from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Check, Variation, vary
 from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches
@@ -60,6 +61,7 @@ def compare_gradients(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> GradientComparison:
     """Train a network from several starts or by several optimizers, and record the gradients of its parameters.
@@ -83,7 +85,7 @@ def compare_gradients(
         lr: learning rate, 0 or more.
         loss: as in `train_valid`.
         every: steps 1, 1 + every, 1 + 2 every, ... are recorded; 1 or more.
-        seed, seeds, n_jobs, engine, threads, progress: as in `compare_configs`.
+        seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
         A `GradientComparison`: norms by step and parameter, and what each run ends with.
@@ -114,7 +116,7 @@ def compare_gradients(
         key = {"config": label} | {name: value_label(settings[name]) for name in _CHECKS}
         runs += run.under_seeds(key, several)
     n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
-    frame, outcomes = train_all(runs, unit="norm", n_jobs=n_jobs, progress=shown)
+    frame, outcomes = train_all(runs, unit="norm", n_jobs=n_jobs, progress=shown, store=store)
     trained = networks(runs, outcomes)
     frame["ratio"] = frame["update"] / frame["value"]
     frame = frame[[*runs[0].key, "step", "parameter", "gradient", "value", "update", "ratio", "loss"]]

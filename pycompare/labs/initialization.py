@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +26,7 @@ from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, network_factory
 from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Check, Numbers, Variation, the_list, vary
 from pycompare.training.batches import cast_batches
 from pycompare.training.initializers import TAKE_SIGMA, Initializer, initializer, started, takes_sigma
@@ -60,6 +62,7 @@ def compare_inits(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> InitComparison:
     """Train a network by full-batch gradient descent from several starts, which one list tells apart.
@@ -80,7 +83,7 @@ def compare_inits(
         lr: learning rate, 0 or more.
         optimizer, loss: as in `train_valid`.
         zero_bias: False leaves the biases as the network draws them.
-        dtype, n_jobs, engine, threads, progress: as in `compare_configs`.
+        dtype, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
         An `InitComparison`: loss and accuracy on both sets by step.
@@ -120,7 +123,7 @@ def compare_inits(
         run.check_network()
         runs += run.under_seeds({"config": label, parameter: _cell(choice[parameter])}, several)
     n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
-    frame, outcomes = train_all(runs, unit="evaluation", n_jobs=n_jobs, progress=shown)
+    frame, outcomes = train_all(runs, unit="evaluation", n_jobs=n_jobs, progress=shown, store=store)
     trained = networks(runs, outcomes)
     told = {"steps": steps, "every": every, "seeds": list(several), "optimizer": optimizer, "loss": loss} | rate
     return InitComparison(

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.configs import checked_split, network_factory
 from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, train_all
 from pycompare.sweeps.seeds import checked_seeds
+from pycompare.sweeps.store.store import RunStore
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import RangeTest
 from pycompare.training.network import checked_module, first_parameter
@@ -54,6 +56,7 @@ def lr_range_test(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
     **optimizer_arguments: Any,
 ) -> RangeTestResult:
@@ -77,7 +80,7 @@ def lr_range_test(
         stop: the test ends where the smoothed loss exceeds this many times its smallest value so far; 1 or more. None
             ends it at the first loss that is not finite only.
         smoothing: of the loss, from 0 (none) to less than 1.
-        seed, n_jobs, engine, threads, progress: as in `compare_configs`.
+        seed, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
         A `RangeTestResult`: rates and losses, and the learning rates that they suggest.
@@ -109,7 +112,8 @@ def lr_range_test(
     like = first_parameter(sample)
     first = replace(first, dtype=like.dtype, device=like.device)
     runs = first.under_seeds({}, several)
-    frame, outcomes = train_all(runs, unit="step", n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress))
+    n_jobs, shown = checked_n_jobs(n_jobs), flag("progress", progress)
+    frame, outcomes = train_all(runs, unit="step", n_jobs=n_jobs, progress=shown, store=store)
     told: dict[str, Any] = {
         "schedule": repr(schedule),
         "optimizer": optimizer,

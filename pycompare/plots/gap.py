@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import plotnine as p9
 
-from pycompare.plots.axes import caption, shades, whole_breaks
+from pycompare.plots.axes import caption, whole_breaks
 from pycompare.plots.comparison import all_diverged, legend_labels, loss_limits, metric_label
+from pycompare.plots.seeds import config_keys
 
 _BAND, _EARLY = (0.1, 0.9), 0.2
 _GAP = "Gap: validation - training"
-_DASHES = ("solid", "dashed", "dashdot", "dotted")
 
 
 def plot_gap(data: pd.DataFrame, *, when: str = "epoch", note: str = "") -> p9.ggplot:
@@ -34,7 +34,6 @@ def plot_gap(data: pd.DataFrame, *, when: str = "epoch", note: str = "") -> p9.g
     frame.loc[~shown, ["mean", "low", "high"]] = np.nan
     frame["config"] = pd.Categorical(frame["config"].map(names), categories=list(names.values()))
     points = frame.groupby(["config", "panel"], observed=True)["mean"].transform("count")
-    dashes = [_DASHES[i % len(_DASHES)] for i in range(len(names))]
     notes = [
         *([f"Means over {seeds} seeds; bands hold the middle 80 % of them."] if seeds > 1 else []),
         *([f"{cut} points lie beyond the axes: early gaps, and losses above R's limit."] if cut else []),
@@ -51,9 +50,7 @@ def plot_gap(data: pd.DataFrame, *, when: str = "epoch", note: str = "") -> p9.g
         + p9.geom_point(data=frame[points == 1], na_rm=True, show_legend=False)
         + p9.facet_wrap("panel", ncol=1, scales="free_y")
         + p9.scale_x_continuous(breaks=whole_breaks)
-        + p9.scale_color_manual(values=shades(len(names)), limits=list(names.values()), name="Configuration")
-        + p9.scale_fill_manual(values=shades(len(names)), limits=list(names.values()), name="Configuration")
-        + p9.scale_linetype_manual(values=dashes, limits=list(names.values()), name="Configuration")
+        + config_keys(list(names.values()))
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 7), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + p9.theme(legend_text=p9.element_text(multialignment="left"))

@@ -53,10 +53,9 @@ def plot_over_seeds(
     keys = ["config", *([rows] if rows else [])]
     frame = _means(drawn, metric, [*keys, when])
     log = _is_steep(frame["mean"]) if log is None else log
-    if log and not (frame["low"] > 0).all():
-        frame = frame[frame["low"] > 0]
-        if frame.empty:
-            return words(f"A logarithmic axis has no place for {metric}: it is 0 or less.")
+    frame = frame[frame["low"] > 0] if log else frame
+    if frame.empty:
+        return words(f"A logarithmic axis has no place for {metric}: it is 0 or less.")
     names = _names(data)
     frame["config"] = pd.Categorical(frame["config"].map(names), categories=list(names.values()))
     points = frame.groupby(keys, observed=True)["mean"].transform("size")
@@ -69,7 +68,7 @@ def plot_over_seeds(
         + ([p9.geom_point(data=frame[points == 1], show_legend=False)] if (points == 1).any() else [])
         + _along(when, log=log_x)
         + (p9.scale_y_log10() if log else [])
-        + _keys(list(names.values()))
+        + config_keys(list(names.values()))
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 5), plot_caption=p9.element_text(ha="left"), legend_key_width=24)
         + (panels or facets(frame, rows))
@@ -151,7 +150,8 @@ def _split_names(names: dict[str, str]) -> tuple[str, dict[str, str]]:
     return title, {config: name.removeprefix(f"{title} = ") for config, name in names.items()}
 
 
-def _keys(names: list[str]) -> list[object]:
+def config_keys(names: list[str]) -> list[object]:
+    """Colours, dashes and bands of configurations, in one legend."""
     dashes = [_DASHES[i % len(_DASHES)] if len(names) > 1 else "solid" for i in range(len(names))]
     colours = shades(len(names))
     return [

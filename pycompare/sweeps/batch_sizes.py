@@ -30,8 +30,9 @@ from pycompare.sweeps.runs import (
 )
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
+from pycompare.training.budgets import AfterSeconds, AfterSteps
 from pycompare.training.losses import LossFunction, find_loss
-from pycompare.training.monitoring import AfterSeconds, AfterSteps, Monitoring
+from pycompare.training.monitoring import Monitoring
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.options import Options, checked_dtype
 
@@ -131,12 +132,10 @@ def compare_batch_sizes(
     )
     first.check_network()
     several, n_jobs = checked_seeds(seed, seeds), _checked_n_jobs(n_jobs, budget)
+    rates = {size: lr * (size / reference) ** power for size in values}
     runs: list[Run] = []
-    for size in values:
-        rate = lr * (size / reference) ** power
-        run = plan.run(first, size, rate)
-        key = {"config": setting_label("batch_size", size), "batch_size": size, "lr": rate}
-        runs += run.under_seeds(key, several)
+    for size, rate in rates.items():
+        runs += plan.run(first, size, rate).under_seeds(_key(size, rate), several)
     train = train_interleaved if budget == "seconds" else partial(train_all, n_jobs=n_jobs)
     frame, outcomes = train(runs, unit="evaluation", progress=flag("progress", progress))
     told = {"budget": budget, "amount": plan.amount, "lr": lr, "scale_lr": scale_lr, "reference_size": reference}
@@ -144,6 +143,10 @@ def compare_batch_sizes(
     told |= {"dtype": str(first.dtype).removeprefix("torch."), "device": str(first.device)} | optimizer_arguments
     size, made = input_size(split.train.tensors[0]), made_with(first, outcomes)
     return BatchSizes(frame, "batch_size", values, told, made, size, networks(runs, outcomes))
+
+
+def _key(size: int, rate: float) -> dict[str, Any]:
+    return {"config": setting_label("batch_size", size), "batch_size": size, "lr": rate}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from pycompare.sweeps.runs import (
     OnEpoch,
     Run,
     checked_n_jobs,
+    checked_restarts,
     made_with,
     networks,
     steps_of,
@@ -29,12 +31,14 @@ from pycompare.sweeps.runs import (
 )
 from pycompare.sweeps.seeds import checked_seeds
 from pycompare.sweeps.settings import CHECKS, check_accepted, check_not_set, run_options
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Numbers, Variation, the_lists, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP
 from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options, checked_dtype
 from pycompare.training.schedules import Schedule, check_schedule
+from pycompare.training.stopping import EarlyStopping
 
 
 def compare_configs(
@@ -52,6 +56,8 @@ def compare_configs(
     optimizer: str | OptimizerFactory | Sequence[str | OptimizerFactory] | Mapping[str, OptimizerFactory] = "adamw",
     network: NetworkFactory | Sequence[NetworkFactory] | Mapping[str, NetworkFactory] | None = None,
     loss: str | LossFunction | Sequence[str | LossFunction] = "mse",
+    early_stopping: EarlyStopping | None = None,
+    restarts: int = 0,
     data: Split | None = None,
     seed: int = 123,
     seeds: int | Sequence[int] | None = None,
@@ -62,6 +68,7 @@ def compare_configs(
     threads: int | None = 1,
     on_epoch: OnEpoch | None = None,
     keep_networks: bool = False,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Train one network for each value of the argument that is a list, and compare the validation curves.
@@ -83,6 +90,11 @@ def compare_configs(
         network: a callable that makes a fresh network, or several, by name: {"small": f, "large": g}. Unless given, an
             `MLP` of the data's width (for "cross_entropy", with one output for each class).
         loss: as in `train_valid`, or a list, whose facets have an axis each.
+        early_stopping: when a run is to end before the last epoch, with the best weights; `EarlyStopping` tells the
+            rule.
+        restarts: how often a run that early stopping has ended starts again, from other initial weights: the n-th start
+            has the run's seed plus (n - 1) million. The first that is not ended, or else the last, ends the run. The
+            best of its starts, by what early stopping goes by, is kept; the frame has its number, from 1, as `start`.
         data: training and validation set; `course_data()` unless given.
         seed: of torch's generator in every run, for the initial weights and dropout.
         seeds: repeat every run: a number n under the seeds seed, ..., seed + n - 1, a list under its own. The
@@ -96,6 +108,8 @@ def compare_configs(
         on_epoch: called as on_epoch(config, epoch, network) before the first epoch of every run, with epoch 0, and
             after each. It may keep copies of what it sees, and must not change the network. Needs n_jobs=1.
         keep_networks: keep the trained networks, in evaluation mode, where they were trained: `comparison.networks`.
+        store: a `RunStore`, or its folder: runs that are in it are not trained again, others are put there, and such as
+            were killed go on where they were stored last.
         progress: show a bar on a terminal or in a notebook, elsewhere a line a run, on stderr.
 
     Returns:
@@ -135,29 +149,23 @@ def compare_configs(
         device=checked_device(device),
         dtype=checked_dtype(dtype),
         keep_network=flag("keep_networks", keep_networks),
+        restarts=checked_restarts(restarts, early_stopping),
     )
-    runs = _runs(shared, variation)
+    runs = _runs(shared, variation, early_stopping)
     check_runs(runs)
     several = checked_seeds(seed, seeds)
-    if seeds is not None:
-        runs = [repeated for run in runs for repeated in run.under_seeds(run.key, several)]
+    runs = runs if seeds is None else [repeated for run in runs for repeated in run.under_seeds(run.key, several)]
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
-    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown)
-    return Comparison(
-        frame,
-        parameter,
-        tuple(variation.told(parameter)),
-        _arguments(shared, seeds if seeds is None else several) | _without_network(variation.fixed),
-        made_with(runs[0], outcomes) | ({"network": repr(network)} if "network" in variation.varied else {}),
-        input_size(split.train.tensors[0]),
-        networks(runs, outcomes),
-        rows or None,
-        tuple(variation.told(rows)) if rows else (),
-        constant_loss=_constant_loss(runs) if "loss" in variation.fixed else None,
-    )
+    frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown, store=store)
+    arguments = _arguments(runs[0], seeds if seeds is None else several) | _without_network(variation.fixed)
+    made = made_with(runs[0], outcomes) | ({"network": repr(network)} if "network" in variation.varied else {})
+    facets = (rows, tuple(variation.told(rows))) if rows else ()
+    values, size, kept = tuple(variation.told(parameter)), input_size(split.train.tensors[0]), networks(runs, outcomes)
+    constant = _constant_loss(runs) if "loss" in variation.fixed else None
+    return Comparison(frame, parameter, values, arguments, made, size, kept, *facets, constant_loss=constant)
 
 
-def _runs(shared: Run, variation: Variation) -> list[Run]:
+def _runs(shared: Run, variation: Variation, early_stopping: EarlyStopping | None) -> list[Run]:
     """A run for each choice of what varies; those of one network and loss share the callable that makes it."""
     makes = {
         (id(network), id(loss)): network_factory(network, shared.split, find_loss(loss))
@@ -169,8 +177,9 @@ def _runs(shared: Run, variation: Variation) -> list[Run]:
         settings = variation.fixed | choice
         make = makes[id(settings["network"]), id(settings["loss"])]
         label, *facet = (setting_label(name, value) for name, value in cells.items())
-        run = replace(shared, make_network=make, options=run_options(shared.options, settings))
-        runs.append(replace(run, key={"config": label} | cells, facet=", ".join(facet)))
+        options = replace(run_options(shared.options, settings), early_stopping=early_stopping)
+        told = {"config": label} | cells
+        runs.append(replace(shared, make_network=make, options=options, key=told, facet=", ".join(facet)))
     return runs
 
 
@@ -199,6 +208,8 @@ def check_runs(runs: Sequence[Run]) -> None:
 def _arguments(run: Run, seeds: tuple[int, ...] | None) -> dict[str, Any]:
     dtype, device = str(run.dtype).removeprefix("torch."), str(run.device)
     told = {"epochs": run.options.epochs, **({"seed": run.seed} if seeds is None else {"seeds": list(seeds)})}
+    if run.options.early_stopping:
+        told |= {"early_stopping": run.options.early_stopping, "restarts": run.restarts}
     return told | {"dtype": dtype, "device": device}
 
 

@@ -96,7 +96,8 @@ def diagnose(comparison: Comparison) -> Diagnosis:
     | underfitting | train_loss ends at 0.9 or more of what the best constant prediction has | too few
         epochs, a rate too large or too small, too much decay |
     | overfitting | the smooth valid_loss ends above its least by 0.05 of the size or more, and by more than two mean
-        zigzags of the second half, while the smooth train_loss ends no higher than it was there | too many epochs |
+        zigzags of the second half, while the smooth train_loss ends no higher than it was there; and the run is not
+        rising | too many epochs |
     | rising | train_loss exceeds an earlier value of its own by 0.25 of the size or more | a rate too large |
     | noisy | the mean zigzag of the second half is 0.03 of the size or more | a rate too large, batches too small |
     | slow | the smooth valid_loss fell by 0.03 of the size or more in the middle third and in the last, which brought
@@ -234,7 +235,8 @@ def _zigzag(values: pd.Series[float]) -> float:
 
 
 def _is_overfitting(run: Any) -> bool:
-    return bool(run.turn >= OVERFIT and run.turn > OVERFIT_NOISE * run.zigzag and run.train_since <= 0)
+    turned = run.turn >= OVERFIT and run.turn > OVERFIT_NOISE * run.zigzag
+    return bool(turned and run.train_since <= 0 and run.rise < RISE)
 
 
 def _is_falling(run: Any) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Event
 from typing import Any, TypeVar
@@ -127,18 +127,24 @@ def _beside_threads(
     others = min(joblib.effective_n_jobs(n_jobs), len(settings)) - 1
 
     def take() -> None:
-        with torch_threads(threads), stoppable(stop), suppress(StoppedError):
-            try:
-                _take(waiting, run, keep)
-            except BaseException:
-                stop.set()
-                raise
+        with torch_threads(threads), stoppable(stop), suppress(StoppedError), _setting_on_failure(stop):
+            _take(waiting, run, keep)
 
-    with ThreadPoolExecutor(max(others, 1)) as executor:
+    # This thread may be interrupted, too, while it waits for the others.
+    with ThreadPoolExecutor(max(others, 1)) as executor, _setting_on_failure(stop):
         helpers = [executor.submit(take) for _ in range(others)]
         take()
         for helper in helpers:
             helper.result()
+
+
+@contextmanager
+def _setting_on_failure(stop: Event) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        raise
 
 
 def _take(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from os import PathLike
 from typing import Any
 
 import pandas as pd
@@ -19,12 +20,15 @@ from pycompare.data.split import Split
 from pycompare.labels import value_label
 from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import RandomStream, torch_manual_seed
+from pycompare.sweeps.store.record import Record
+from pycompare.sweeps.store.store import RunStore, checked_store
 from pycompare.threads import torch_threads
 from pycompare.training.batches import KeptHere
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.loop import Training, begin_training, giving_back
 from pycompare.training.monitoring import EachEpoch, Monitoring, Row, Sets
 from pycompare.training.options import Options
+from pycompare.training.stopping import EarlyStopping, put_weights
 
 NetworkFactory = Callable[[], nn.Module]
 OnEpoch = Callable[[str, int, nn.Module], object]
@@ -33,12 +37,24 @@ CPU, EACH_EPOCH = torch.device("cpu"), EachEpoch()
 
 @dataclass
 class Outcome:
-    """What came of one training so far: rows, the engine that trained and why, and where asked for the network."""
+    """What came of one training so far.
+
+    Attributes:
+        rows: what was told of it.
+        engine, why: who trained, and why that one.
+        network: the trained network, where it was to be kept.
+        start: which of a run's starts it is, from 1.
+        stopped: whether early stopping ended it.
+        value: the best so far of what early stopping goes by; else NaN.
+    """
 
     rows: list[Row] = field(default_factory=list)
     engine: str = ""
     why: str = ""
     network: nn.Module | None = None
+    start: int = 1
+    stopped: bool = False
+    value: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,8 @@ class Run:
         seed: of torch's generator, for the initial weights and dropout.
         monitoring: what is told of it.
         keep_network: whether the trained network is kept.
+        restarts: how many more starts it gets, as long as early stopping ends them.
+        store: where it is kept, and looked for before it is trained; or None.
         key: what tells it from the other runs, in the first columns of their frame: config, a text, seed, and others.
         facet: names the facet in which it is drawn, where there are several.
         kept: what the runs of one comparison share.
@@ -65,6 +83,8 @@ class Run:
     dtype: torch.dtype = torch.float32
     monitoring: Monitoring = EACH_EPOCH
     keep_network: bool = False
+    restarts: int = 0
+    store: RunStore | None = None
     key: dict[str, Any] = field(default_factory=dict)
     facet: str = ""
     kept: KeptHere = field(default_factory=KeptHere)
@@ -87,24 +107,56 @@ class Run:
     ) -> Outcome:
         """Make a network in a random scope, train it, and put into `outcome` what is told of it.
 
-        `watch` sees the network before and after each epoch, and `tick` counts rows.
+        Where early stopping ends that, start again, as often as `restarts` says; the best start is the outcome.
 
-        The scope, which one thread at a time may enter, lasts for the training, too, where that may draw.
+        `watch` sees the network before and after each epoch, and `tick` counts as many rows as the run may have.
         """
         outcome = outcome or Outcome()
+        last = self._train(watch, tick, outcome)
+        for start in range(2, self.restarts + 2):
+            if not last.stopped:
+                break
+            last = replace(self, seed=restart_seed(self.seed, start))._train(watch, bool, Outcome(start=start))
+            stopping = self.options.early_stopping
+            if stopping and stopping.better(last.value, outcome.value):
+                vars(outcome).update(vars(last))
+        for _ in range(len(outcome.rows), self.monitoring.count(self.options.epochs)):
+            tick()
+        return outcome
+
+    def _train(
+        self, watch: Callable[[int, nn.Module], object] | None, tick: Callable[[], object], outcome: Outcome
+    ) -> Outcome:
+        """One start. Its random scope, which one thread at a time may enter, lasts for the training, too, where that
+        may draw."""
         with torch_threads(self.options.threads), ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
-            training = self._begin()
+            network = self._network()
+            entry = self.store.entry(self, network) if self.store else None
+            if entry and (kept := entry.finished(tensors=self.keep_network)):
+                return self._as_stored(kept, network, outcome)
+            training = self._begin(network)
             outcome.engine, outcome.why = training.engine.name, training.why
+            if entry:
+                training = entry.begun(training, outcome)
             if watch:
                 watch(0, training.network)
             elif not training.engine.draws:
                 scope.close()
-            for row in self.monitoring.rows(training):
-                outcome.rows.append(row)
-                tick()
+            epoch = training.done
+            for epoch, told in training.up_to_plateau(self.monitoring.epochs(training)):
+                for row in told:
+                    outcome.rows.append(row)
+                    tick()
                 if watch:
-                    watch(len(outcome.rows), training.network)
+                    watch(epoch, training.network)
+                if entry:
+                    entry.after_epoch(training, epoch, outcome)
+            if entry:
+                entry.end(training, epoch, outcome)
+            if training.best:
+                outcome.stopped, outcome.value = training.best.ended, training.best.value
+            training.restore_best()
         outcome.network = training.network.eval() if self.keep_network else None
         return outcome
 
@@ -112,15 +164,15 @@ class Run:
         """As `train`, a turn each `next`; between two, other runs may have theirs: each has its own random numbers."""
         stream = RandomStream(self.seed, self.device)
         with stream.scope():
-            training = self._begin()
+            training = self._begin(self._network())
         outcome.engine, outcome.why = training.engine.name, training.why
-        rows = self.monitoring.rows(training)
+        epochs = self.monitoring.epochs(training)
         while True:
             with stream.scope():
-                row = next(rows, None)
-            if row is None:
+                told = next(epochs, None)
+            if told is None:
                 break
-            if row:
+            for row in told[1]:
                 outcome.rows.append(row)
                 tick()
             yield
@@ -129,7 +181,7 @@ class Run:
     def threads(self) -> int | None:
         """How many torch threads the run takes, where it lets other threads of Python go on; else None."""
         with torch_threads(self.options.threads), torch_manual_seed(self.seed, self.device):
-            return self.options.threads if self._begin().engine.releases_gil else None
+            return self.options.threads if self._begin(self._network()).engine.releases_gil else None
 
     def check_network(self) -> nn.Module:
         """A network, or one clear error where the callable does not make a new one each time: a run would go on where
@@ -152,8 +204,20 @@ class Run:
             )
         return first
 
-    def _begin(self) -> Training:
-        network = self.make_network().to(self.device, self.dtype)
+    def _as_stored(self, kept: Record, network: nn.Module, outcome: Outcome) -> Outcome:
+        """What came of the run when it was trained; `network` gets the weights of then."""
+        outcome.rows, outcome.engine, outcome.why = kept.rows, kept.engine, kept.why
+        best = kept.state.best(self.options.early_stopping)
+        outcome.stopped, outcome.value = best.ended, best.value
+        if self.keep_network:
+            put_weights(network, kept.state.weights("last") | (best.weights if self.options.early_stopping else {}))
+            outcome.network = network.eval()
+        return outcome
+
+    def _network(self) -> nn.Module:
+        return self.make_network().to(self.device, self.dtype)
+
+    def _begin(self, network: nn.Module) -> Training:
         return begin_training(network, *self._sets(), self.options)
 
     def _sets(self) -> Sets:
@@ -164,6 +228,11 @@ class Run:
             self.kept[key] = self.monitoring.sets(self.split, like, self.options.batch_size)
         sets: Sets = self.kept[key]
         return sets
+
+
+def restart_seed(seed: int, start: int) -> int:
+    """The seed of a run's start of this number, from 1, whose first has `seed`: a million more for each."""
+    return seed + 1_000_000 * (start - 1)
 
 
 def steps_of(run: Run, epochs: int | None = None) -> int:
@@ -179,8 +248,9 @@ def train_all(
     n_jobs: int | None = 1,
     on_epoch: OnEpoch | None = None,
     progress: bool = True,
+    store: RunStore | str | PathLike[str] | None = None,
 ) -> tuple[pd.DataFrame, list[Outcome]]:
-    """Train all `runs`, `n_jobs` at a time.
+    """Train all `runs`, `n_jobs` at a time; with a `store` those that are not in it, which then are.
 
     Returns:
         A frame with a row for each row of each run, the run's key before it; and what else came of them.
@@ -188,6 +258,10 @@ def train_all(
     Raises:
         What ends a run, with the frame so far as its attribute `partial`.
     """
+    kept = checked_store(store)
+    if kept and on_epoch:
+        raise ValueError("`on_epoch` must be None with `store`: what is stored is not trained again. Leave out one.")
+    runs = [replace(run, store=kept) for run in runs]
     outcomes = [Outcome() for _ in runs]
     with _telling(runs, outcomes, unit, show=progress) as bar:
         if n_jobs == 1:
@@ -246,14 +320,15 @@ def _side_by_side(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progres
 
     def keep(i: int, outcome: Outcome) -> None:
         vars(outcomes[i]).update(vars(outcome))
-        bar.update(len(outcome.rows))
+        bar.update(runs[i].monitoring.count(runs[i].options.epochs))
 
     bar.set_description(f"{len(runs)} runs side by side")
     run_in_parallel(Run.train, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
 
 
 def _frame(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    frame = pd.DataFrame([run.key | row for run, outcome in zip(runs, outcomes, strict=True) for row in outcome.rows])
+    keyed = [(run.key | ({"start": o.start} if run.restarts else {}), o) for run, o in zip(runs, outcomes, strict=True)]
+    frame = pd.DataFrame([key | row for key, outcome in keyed for row in outcome.rows])
     return frame.replace([math.inf, -math.inf], math.nan)
 
 
@@ -262,6 +337,17 @@ def made_with(run: Run, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     engines, why = (", ".join(sorted(set(told))) for told in zip(*((o.engine, o.why) for o in outcomes), strict=True))
     made = {"engine": engines, "why": why, "threads": run.options.threads, "kernels": _kernels()}
     return made | {"data": repr(run.split), "network": repr(run.make_network)}
+
+
+def checked_restarts(restarts: int, early_stopping: EarlyStopping | None) -> int:
+    """`restarts` as an int, or one clear error."""
+    whole_number("restarts", restarts, at_least=0)
+    if restarts and early_stopping is None:
+        raise ValueError(
+            f"`restarts` must be 0 without early stopping, which alone ends a start; got {restarts!r}."
+            " Pass e.g. early_stopping=EarlyStopping(patience=10)."
+        )
+    return int(restarts)
 
 
 def checked_n_jobs(n_jobs: int | None) -> int | None:

@@ -18,7 +18,7 @@ def checked_seeds(seed: int, seeds: int | Sequence[int] | None) -> tuple[int, ..
     first = checked_seed(seed)
     if seeds is None:
         return (first,)
-    if isinstance(seeds, (str, bytes)) or not hasattr(seeds, "__len__"):
+    if isinstance(seeds, (str, bytes, type)) or not hasattr(seeds, "__len__") or getattr(seeds, "ndim", 1) == 0:
         count = whole_number("seeds", seeds, at_least=1)
         checked_seed(first + count - 1)
         return tuple(range(first, first + count))

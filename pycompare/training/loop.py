@@ -24,6 +24,7 @@ from pycompare.training.network import first_parameter
 from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options
 from pycompare.training.schedules import Schedule, check_schedule, set_settings
+from pycompare.training.stopping import Best, EarlyStopping, Epoch
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def train_valid(
     engine: str = "auto",
     threads: int | None = 1,
     schedule: Schedule | None = None,
+    early_stopping: EarlyStopping | None = None,
     on_step: OnStep | None = None,
     **optimizer_arguments: Any,
 ) -> pd.DataFrame:
@@ -130,6 +132,7 @@ def train_valid(
             other counts may move bits. An idle machine gains by more of them from about 256 units a layer on.
         schedule: a `Schedule`, such as `OneCycle`, whose settings take the place of the optimizer's own, step by step
             through all epochs.
+        early_stopping: when to end before the last epoch, with the best weights; `EarlyStopping` tells the rule.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
             them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on (what a
             schedule sets, for this step). What it
@@ -152,10 +155,16 @@ def train_valid(
     """
     if not (on_step is None or callable(on_step)):
         raise TypeError(f"`on_step` must be a callable that takes a Step; got {on_step!r}. Pass a function.")
-    options = Options(epochs, batch_size, optimizer, optimizer_arguments, find_loss(loss), engine, threads, schedule)
+    known = find_loss(loss)
+    options = Options(
+        epochs, batch_size, optimizer, optimizer_arguments, known, engine, threads, schedule, early_stopping
+    )
     rows: list[dict[str, float]] = []
     with torch_threads(options.threads), giving_back(lambda: pd.DataFrame(rows)):
-        rows.extend(begin_training(network, ds_train, ds_valid, options).epochs(on_step))
+        training = begin_training(network, ds_train, ds_valid, options)
+        for _, told in training.up_to_plateau(training.epochs(on_step)):
+            rows.extend(told)
+        training.restore_best()
     return pd.DataFrame(rows)
 
 
@@ -171,7 +180,16 @@ def giving_back(done: Callable[[], pd.DataFrame]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Training:
-    """A network in training, who trains it and why, how, and in how many batches an epoch."""
+    """A network in training.
+
+    Attributes:
+        network, opt: the network, and its optimizer.
+        engine, why: who trains it, and why that one.
+        options: how.
+        batches: of an epoch.
+        done: how many epochs it was trained for before.
+        best: the best epoch so far, where somebody asks for it.
+    """
 
     network: nn.Module
     opt: torch.optim.Optimizer
@@ -179,13 +197,24 @@ class Training:
     why: str
     options: Options
     batches: int
+    done: int = 0
+    best: Best | None = None
 
-    def epochs(self, on_step: OnStep | None = None) -> Iterator[dict[str, float]]:
-        """Train, and yield a row of `train_valid`'s frame after each epoch."""
-        loss, steps = self.options.loss, itertools.count(1)
-        for epoch in range(1, self.options.epochs + 1):
+    def epochs(self, on_step: OnStep | None = None) -> Iterator[Epoch]:
+        """Train, and yield after each epoch its number and its row of `train_valid`'s frame."""
+        loss, steps = self.options.loss, itertools.count(self.done * self.batches + 1)
+        for epoch in range(self.done + 1, self.options.epochs + 1):
             trained = self.train(epoch, self._shown(on_step, epoch, steps))
-            yield {"epoch": epoch, **_row(trained, self.engine.validate(), loss)}
+            yield epoch, [{"epoch": epoch, **_row(trained, self.engine.validate(), loss)}]
+
+    def up_to_plateau(self, epochs: Iterator[Epoch]) -> Iterator[Epoch]:
+        """`epochs`, until early stopping ends them."""
+        return self.best.up_to_plateau(epochs, self.network) if self.best else epochs
+
+    def restore_best(self) -> None:
+        """Leave the network with the weights that early stopping leaves it with."""
+        if self.best and self.options.early_stopping:
+            self.best.restore(self.network)
 
     def train(self, epoch: int, on_loss: OnLoss | None = None) -> BatchLosses:
         """Train for the epoch of this number, from 1, under the schedule; `on_loss` as in `Engine.train`."""
@@ -224,14 +253,16 @@ def begin_training(network: nn.Module, ds_train: Data, ds_valid: Data, options: 
     if options.schedule:
         check_schedule(options.schedule, opt, options.epochs * batches)
         set_settings(opt, options.schedule.settings(0))
-    return Training(network, opt, *start_engine(network, opt, train, valid, options), options, batches)
+    best = Best(options.early_stopping) if options.early_stopping else None
+    return Training(network, opt, *start_engine(network, opt, train, valid, options), options, batches, best=best)
 
 
 def _row(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> dict[str, float]:
     """What an epoch is told by, in a row of `train_valid`'s frame."""
     row = {"train_loss": _mean_loss(trained, loss), "valid_loss": _mean_loss(validated, loss)}
     if loss.rooted:
-        row["valid_rmse"] = math.sqrt(np.average(validated.losses.double().numpy(), weights=validated.sizes))
+        squares = validated.losses.double().numpy() * validated.sizes
+        row["valid_rmse"] = math.sqrt(squares.sum() / sum(validated.sizes))
     if loss.of_classes:
         row |= {"train_accuracy": trained.accuracy(), "valid_accuracy": validated.accuracy()}
     return row

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from time import perf_counter
 from typing import Any, Protocol
 
 import torch
@@ -17,24 +16,31 @@ from pycompare.data.split import Split
 from pycompare.training.batches import BatchedData, BatchLosses, batched
 from pycompare.training.loop import Training
 from pycompare.training.losses import Loss
-from pycompare.training.network import first_parameter
 from pycompare.training.schedules import Schedule, set_settings
+from pycompare.training.stopping import Epoch
 from pycompare.training.torch_private import foreach_norm, foreach_sub_
 
 Sets = tuple[BatchedData, BatchedData]
 Row = dict[str, Any]
-SLICE = 0.05  # seconds: many trainings' turns within what disturbs a machine for a second
 
 
 class Monitoring(Protocol):
-    """Of which batches a training tells what, and when."""
+    """Of which batches a training tells what, and when.
+
+    Attributes:
+        resumes: whether a training may go on, with the same rows, from where it was between two epochs.
+    """
+
+    resumes: bool
 
     def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
         """What is trained on and what is evaluated, cast as `like`."""
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """Train, and yield a row whenever there is something to tell, or an empty one where another run may have a
-        turn."""
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """Train from where `training` is, and yield after each epoch its number and the rows that tell of it.
+
+        What does not resume yields rows as they come, or none where another run may have a turn.
+        """
 
     def count(self, epochs: int) -> int:
         """How many rows that will be."""
@@ -44,12 +50,14 @@ class Monitoring(Protocol):
 class EachEpoch:
     """After each epoch the means over batches, as `train_valid` tells them."""
 
+    resumes = True
+
     def sets(self, split: Split, like: Tensor, batch_size: int) -> Sets:
         """As `Monitoring.sets` says."""
         return batched("ds_train", split.train, like, batch_size), batched("ds_valid", split.valid, like, batch_size)
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
         return training.epochs()
 
     def count(self, epochs: int) -> int:
@@ -59,44 +67,45 @@ class EachEpoch:
 
 @dataclass(frozen=True)
 class Restarts(EachEpoch):
-    """Epochs until the validation loss is on a plateau, and from there, for each weight decay, `epochs` more.
+    """Epochs until the validation loss is on a plateau, and from there, for each weight decay, `length` more.
 
     The plateau: for `patience` epochs no loss has been below 1 - `share` times the last one that was so.
     Rows have weight_decay, NaN before the plateau, and epoch, from 1 at either beginning.
 
     Attributes:
         values: the weight decays.
-        epochs: of each restart.
+        length: of each restart, in epochs.
         schedule: of each restart; None for the settings before.
         patience: in epochs.
         share: from 0 to less than 1.
     """
 
+    resumes = False
     values: tuple[float, ...]
-    epochs: int
+    length: int
     schedule: Schedule | None
     patience: int
     share: float
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
         yield from self._to_plateau(training)
         restore = training.engine.checkpoint()
-        again = replace(training, options=replace(training.options, epochs=self.epochs, schedule=self.schedule))
+        again = replace(training, options=replace(training.options, epochs=self.length, schedule=self.schedule))
         for value in self.values:
             restore()
             set_settings(training.opt, {"weight_decay": value})
-            for row in again.epochs():
-                yield {"weight_decay": value} | row
+            for epoch, (row,) in again.epochs():
+                yield epoch, [{"weight_decay": value} | row]
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
-        return epochs + len(self.values) * self.epochs
+        return epochs + len(self.values) * self.length
 
-    def _to_plateau(self, training: Training) -> Iterator[Row]:
+    def _to_plateau(self, training: Training) -> Iterator[Epoch]:
         best, since = math.inf, 0
-        for row in training.epochs():
-            yield {"weight_decay": math.nan} | row
+        for epoch, (row,) in training.epochs():
+            yield epoch, [{"weight_decay": math.nan} | row]
             better = row["valid_loss"] < (1 - self.share) * best
             best, since = (row["valid_loss"], 0) if better else (best, since + 1)
             if since == self.patience:
@@ -108,6 +117,7 @@ class WholeSets:
     """The loss of both sets, each as one batch, in evaluation mode: before the first step, then after every `every`
     passes over the training set. An epoch is that many passes; `name` is what one pass is called."""
 
+    resumes = True
     every: int = 1
     name: str = "epoch"
 
@@ -118,106 +128,17 @@ class WholeSets:
         both = [*batched("ds_train", split.train, like, len(split.train)).batches, *valid.batches]
         return BatchedData(train.whole, list(train.batches) * self.every), BatchedData(valid.whole, both)
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
-        for epoch in range(training.options.epochs + 1):
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
+        first = training.done + 1 if training.done else 0
+        for epoch in range(first, training.options.epochs + 1):
             if epoch:
                 training.train(epoch)
-            yield {self.name: epoch * self.every} | _both_sets(training)
+            yield epoch, [{self.name: epoch * self.every} | both_sets(training)]
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
         return epochs + 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class AfterSteps(WholeSets):
-    """The loss of both sets as in `WholeSets`, before the first step and after some, and the time that training took.
-
-    Attributes:
-        rows_an_epoch: of the training set.
-        after: how many steps, in order.
-    """
-
-    rows_an_epoch: int
-    after: tuple[int, ...]
-
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
-        clock = _Clock(training, self.rows_an_epoch)
-        yield clock.row()
-        for steps in self.after:
-            clock.take_steps(steps - clock.steps)
-            yield clock.row()
-
-    def count(self, epochs: int) -> int:  # noqa: ARG002
-        """As `Monitoring.count` says."""
-        return 1 + len(self.after)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AfterSeconds(WholeSets):
-    """The same before the first step and at regular times of a training that lasts for some seconds.
-
-    A turn lasts `SLICE` seconds at most, and a hundredth of the training, or one step.
-
-    Attributes:
-        rows_an_epoch: of the training set.
-        seconds: above 0; time of training alone.
-        evaluations: how many, 1 or more.
-    """
-
-    rows_an_epoch: int
-    seconds: float
-    evaluations: int
-
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
-        clock, between = _Clock(training, self.rows_an_epoch), self.seconds / self.evaluations
-        turns = math.ceil(between / min(SLICE, self.seconds / 100))
-        yield clock.row()
-        for evaluation in range(self.evaluations):
-            for turn in range(1, turns + 1):
-                clock.train_until((evaluation + turn / turns) * between)
-                yield clock.row() if turn == turns else {}
-
-    def count(self, epochs: int) -> int:  # noqa: ARG002
-        """As `Monitoring.count` says."""
-        return 1 + self.evaluations
-
-
-@dataclass
-class _Clock:
-    """A training, and the seconds that its steps have taken."""
-
-    training: Training
-    rows_an_epoch: int
-    steps: int = 0
-    seconds: float = 0.0
-
-    def take_steps(self, count: int) -> None:
-        start = self._now()
-        self.training.take_steps(self.steps, self.steps + count)
-        self.seconds += self._now() - start
-        self.steps += count
-
-    def train_until(self, seconds: float) -> None:
-        """As many steps at a time as fit by the speed so far, but no more than there were: the speed may be wrong."""
-        while self.seconds < seconds:
-            fit = (seconds - self.seconds) * self.steps / max(self.seconds, 1e-9)
-            self.take_steps(max(1, min(self.steps, int(fit))))
-
-    def row(self) -> Row:
-        epochs, steps = divmod(self.steps, self.training.batches)
-        samples = epochs * self.rows_an_epoch + steps * self.training.options.batch_size
-        done = {"epoch": samples / self.rows_an_epoch, "step": self.steps, "samples": samples, "seconds": self.seconds}
-        return done | _both_sets(self.training)
-
-    def _now(self) -> float:
-        device = first_parameter(self.training.network).device
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return perf_counter()
 
 
 @dataclass(frozen=True)
@@ -235,18 +156,18 @@ class GradientNorms(EachEpoch):
     batches: int
     parameters: int
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
-        norms = _Norms(training.network, self.every)
-        for epoch in range(training.options.epochs):
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
+        norms = _Norms(training.network, self.every, steps=training.done * self.batches)
+        for epoch in range(training.done, training.options.epochs):
             steps = range(epoch * self.batches, (epoch + 1) * self.batches)
             if any(step % self.every == 0 for step in steps):
                 training.train(epoch + 1, norms.before_step)
                 norms.after_step()
-                yield from norms.told()
             else:
                 training.train(epoch + 1)
                 norms.steps += self.batches
+            yield epoch + 1, norms.told()
 
     def count(self, epochs: int) -> int:
         """As `Monitoring.count` says."""
@@ -266,6 +187,7 @@ class RangeTest:
         smoothing: a of the exponential means, in [0, 1).
     """
 
+    resumes = False
     steps: int
     held_out: bool
     factor: float | None
@@ -277,8 +199,8 @@ class RangeTest:
         valid = batched("ds_valid", split.valid, like, len(split.valid))
         return BatchedData(train.whole, list(islice(cycle(train.batches), self.steps))), valid
 
-    def rows(self, training: Training) -> Iterator[Row]:
-        """As `Monitoring.rows` says."""
+    def epochs(self, training: Training) -> Iterator[Epoch]:
+        """As `Monitoring.epochs` says."""
         told = _Smoothed(self.smoothing)
 
         def before_step(loss: Tensor) -> None:
@@ -289,8 +211,14 @@ class RangeTest:
         with suppress(_DivergenceError):
             training.train(1, before_step)
         rates = training.options.schedule
-        for i, (loss, smooth) in enumerate(zip(told.losses, told.means, strict=True)):
-            yield {"step": i + 1} | (rates.settings(i) if rates else {}) | {"loss": loss, "smoothed": smooth}
+        pairs = enumerate(zip(told.losses, told.means, strict=True))
+        yield (
+            1,
+            [
+                {"step": i + 1} | (rates.settings(i) if rates else {}) | {"loss": loss, "smoothed": smooth}
+                for i, (loss, smooth) in pairs
+            ],
+        )
 
     def count(self, epochs: int) -> int:  # noqa: ARG002
         """As `Monitoring.count` says."""
@@ -370,7 +298,8 @@ def _norms(tensors: list[Tensor]) -> list[float]:
     return [norm.item() for norm in foreach_norm(tensors)]
 
 
-def _both_sets(training: Training) -> Row:
+def both_sets(training: Training) -> Row:
+    """The loss of each set, and for losses of classes its accuracy, where each is one batch of the validation."""
     told, loss = training.engine.validate(), training.options.loss
     return _set("train", 0, told, loss) | _set("valid", 1, told, loss)
 

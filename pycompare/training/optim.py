@@ -265,7 +265,7 @@ def make_optimizer(
 
 def optimizer_factory(optimizer: str | OptimizerFactory) -> OptimizerFactory:
     """The callable that `optimizer`, a name or a factory itself, stands for."""
-    if callable(optimizer):
+    if callable(optimizer) and not isinstance(optimizer, nn.Module):
         return optimizer
     return OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS, "For another, pass a callable as torch.optim.NAdam.")]
 

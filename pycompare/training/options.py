@@ -12,6 +12,7 @@ from pycompare.threads import checked_threads
 from pycompare.training.losses import Loss
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.schedules import Schedule, checked_schedule
+from pycompare.training.stopping import EarlyStopping
 
 ENGINES = ("auto", "autograd", "fused", "compiled")
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -28,6 +29,7 @@ class Options:
         engine: one of `ENGINES`.
         threads: of torch, or None for as many as it has.
         schedule: what changes of the optimizer from step to step, or None.
+        early_stopping: when to end before the last epoch, or None.
     """
 
     epochs: int
@@ -38,6 +40,7 @@ class Options:
     engine: str = "auto"
     threads: int | None = 1
     schedule: Schedule | None = None
+    early_stopping: EarlyStopping | None = None
 
     def __post_init__(self) -> None:
         checked = {
@@ -49,6 +52,20 @@ class Options:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        _check_early_stopping(self.early_stopping, self.loss)
+
+
+def _check_early_stopping(early_stopping: EarlyStopping | None, loss: Loss) -> None:
+    """Refuse what is none, or is about a column that no row will have."""
+    if early_stopping is None:
+        return
+    if not isinstance(early_stopping, EarlyStopping):
+        raise TypeError(
+            f"`early_stopping` must be an EarlyStopping; got {early_stopping!r}. Pass e.g. EarlyStopping(patience=5)."
+        )
+    columns = [*("train_loss", "valid_loss"), *(["valid_rmse"] if loss.rooted else [])]
+    columns += ["train_accuracy", "valid_accuracy"] if loss.of_classes else []
+    one_of("on", early_stopping.on, columns, "These are the columns with this loss.")
 
 
 def checked_dtype(dtype: torch.dtype | str) -> torch.dtype:

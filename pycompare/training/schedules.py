@@ -182,7 +182,7 @@ class RisingRate(Schedule):
         mode = one_of("mode", self.mode, ("exp", "linear"), "Choose one of them.")
         if mode == "exp" and low == 0:
             raise ValueError(f"`start` must be above 0 for mode 'exp'; got {self.start!r}. Choose e.g. 1e-5.")
-        steps, momentum = whole_number("steps", self.steps, at_least=2), _checked_momentum(self.momentum)
+        steps, momentum = whole_number("steps", self.steps, at_least=2), checked_momentum(self.momentum)
         self._keep(start=low, end=high, steps=steps, momentum=momentum)
 
     @property
@@ -226,7 +226,7 @@ class CyclicalRate(Schedule):
 
     def __post_init__(self) -> None:
         low, high = _range("low", self.low, "high", self.high)
-        half, momentum = whole_number("half", self.half, at_least=1), _checked_momentum(self.momentum)
+        half, momentum = whole_number("half", self.half, at_least=1), checked_momentum(self.momentum)
         self._keep(low=low, high=high, half=half, momentum=momentum)
 
     def settings(self, step: int) -> dict[str, float]:
@@ -297,7 +297,7 @@ class OneCycle(Schedule):
         high, steps = number("max_lr", self.max_lr, at_least=0), whole_number("steps", self.steps, at_least=4)
         low = None if self.low is None else _range("low", self.low, "max_lr", high)[0]
         annihilation = number("annihilation", self.annihilation, at_least=0, below=1)
-        momentum = _checked_momentum(self.momentum)
+        momentum = checked_momentum(self.momentum)
         self._keep(max_lr=high, steps=steps, low=low, annihilation=annihilation, momentum=momentum)
 
     @property
@@ -361,7 +361,7 @@ class CosineOneCycle(Schedule):
                 " more than one step: choose a larger share."
             )
         factors = {name: number(name, getattr(self, name), at_least=1) for name in ("div_factor", "final_div_factor")}
-        high, momentum = number("max_lr", self.max_lr, at_least=0), _checked_momentum(self.momentum)
+        high, momentum = number("max_lr", self.max_lr, at_least=0), checked_momentum(self.momentum)
         self._keep(max_lr=high, steps=steps, pct_start=share, momentum=momentum, **factors)
 
     @property
@@ -471,7 +471,8 @@ def _check_step(schedule: Schedule, step: int) -> None:
         raise ValueError(f"`step` must be from 0 to {schedule.length - 1} in {schedule!r}; got {step!r}. Count from 0.")  # type: ignore[operator]
 
 
-def _checked_momentum(momentum: Any) -> MomentumRange:
+def checked_momentum(momentum: Any) -> MomentumRange:
+    """The smallest and the largest momentum, or None, or one clear error."""
     if momentum is None:
         return None
     if not isinstance(momentum, (tuple, list)) or len(momentum) != 2:

@@ -18,7 +18,8 @@ nn_functions: Any = torch._C._nn
 MEAN = 1  # the number of reduction="mean"
 log_softmax_backward = torch._log_softmax_backward_data
 # Many copies, differences and norms in one call.
-foreach_copy_, foreach_sub_, foreach_norm = torch._foreach_copy_, torch._foreach_sub_, torch._foreach_norm
+foreach_clone, foreach_copy_ = torch._foreach_clone, torch._foreach_copy_
+foreach_sub_, foreach_norm = torch._foreach_sub_, torch._foreach_norm
 # `no_grad` is Python, and takes as long as three operations.
 set_grad_enabled = torch._C._set_grad_enabled
 # PyTorch wraps this for torch.compile, and so imports torch._dynamo at the first call: a second that buys nothing here.

@@ -27,7 +27,18 @@ from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 from typer.testing import CliRunner
 
-from pycompare import MLP, RRandom, Split, classification_data, compare_configs, torch_manual_seed, train_valid
+import pycompare
+from pycompare import (
+    MLP,
+    ConstantRate,
+    OneCycle,
+    RRandom,
+    Split,
+    classification_data,
+    compare_configs,
+    torch_manual_seed,
+    train_valid,
+)
 from pycompare.data.classification import SETS
 from pycompare.labs.landscape import compare_descents, descend, plane
 from pycompare.parity import Budget, RError, RSession, compare_trajectories
@@ -48,6 +59,7 @@ SIZE = sum(parameter.numel() for parameter in NETWORK.parameters())
 PATH = pd.DataFrame({"step": [1, 2, 3], "x": [0.5, 0.25, 0.125]})
 OPTIMIZERS = ["adamw", "adam", "rmsprop", "sgd", "adagrad", torch.optim.NAdam]
 LOSSES = ["mse", "l1", "huber", "smooth_l1", "cross_entropy", "bce", torch.nn.MSELoss(), torch.nn.CrossEntropyLoss()]
+NETWORKS: list[Any] = [None, lambda: MLP(2), lambda: MLP(2, (), 2), lambda: torch.nn.Linear(3, 1), lambda: NETWORK]
 RATES: list[Any] = [0.1, 0.01, 0, 1e-30, [0.1, 0.01], (1, 10), np.array([0.5])]
 
 CONFIGS: dict[str, list[Any]] = {
@@ -57,11 +69,21 @@ CONFIGS: dict[str, list[Any]] = {
     "weight_decay": [0, 0.1, [0, 0.5]],
     "beta1": [0, 0.9, [0.5, 0.9]],
     "beta2": [0.99, [0.9, 0.999]],
+    "momentum": [0.9, [0, 0.9]],
+    "dampening": [0.5, [0, 0.5]],
+    "nesterov": [True, [False, True]],
+    "schedule": [
+        ConstantRate(0.1),
+        OneCycle(0.1, 4),
+        [None, ConstantRate(1)],
+        {"flat": ConstantRate(0.1), "none": None},
+    ],
     "data": [SMALL, CLASSES],
-    "network": [None, lambda: MLP(2), lambda: MLP(2, (), 2), lambda: torch.nn.Linear(3, 1), lambda: NETWORK],
+    "network": [*NETWORKS, [lambda: MLP(2)], {"a": lambda: MLP(2), "b": lambda: MLP(2, (), 2)}],
     "seed": [1, 0, -5, 2**64 - 1],
-    "optimizer": OPTIMIZERS,
-    "loss": LOSSES,
+    "seeds": [1, 2, [7]],
+    "optimizer": [*OPTIMIZERS, ["sgd", "adamw"]],
+    "loss": [*LOSSES, ["mse", "l1"], {"a": "mse", "b": "huber"}],
     "device": ["cpu", torch.device("cpu"), "meta"],
     "dtype": ["float32", "float64", torch.float64],
     "n_jobs": [1],
@@ -69,6 +91,34 @@ CONFIGS: dict[str, list[Any]] = {
     "threads": [1, 2, None],
     "on_epoch": [None, lambda *_: None],
     "progress": [False, True],
+}
+SHORT: dict[str, list[Any]] = {
+    "data": [SMALL],
+    "network": NETWORKS[:2],
+    "optimizer": ["sgd", "adamw"],
+    "loss": ["mse", "huber"],
+    "seed": [1, 0],
+    "seeds": [1, 2, [7]],
+    "n_jobs": [1],
+    "engine": ["auto", "autograd", "fused"],
+    "threads": [1, None],
+    "progress": [False],
+}
+LABS: dict[str, dict[str, list[Any]]] = {
+    "lr_range_test": {"start": [1e-3], "end": [1, 0], "steps": [1, 9], "mode": ["exp", "linear"], "stop": [None, 2]},
+    "compare_batch_sizes": {"sizes": [[4, 9]], "budget": ["epochs", "steps"], "amount": [1, 3], "scale_lr": ["sqrt"]},
+    "momentum_test": {"momentum": [0.9, [0.9, 0.5]], "low": [0.5, 0], "lr": [0.1, 1e30], "epochs": [1, 2]},
+    "weight_decay_search": {"weight_decay": [None, 0.1, [0, 1]], "schedule": ["1cycle"], "lr": [0.1], "epochs": [1, 2]},
+    "weight_decay_restarts": {"weight_decay": [[0, 1]], "middle": [0], "patience": [1], "share": [0], "epochs": [1]},
+    "compare_one_cycle": {"max_lr": [0.1, 0], "momentum": [0.9, (0.8, 0.9)], "epochs": [1, 2], "batch_size": [4, 3]},
+}
+ENOUGH: dict[str, dict[str, Any]] = {
+    "lr_range_test": {"steps": 5},
+    "compare_batch_sizes": {"sizes": [4], "amount": 1},
+    "momentum_test": {"momentum": 0.9, "low": 0, "epochs": 2, "batch_size": 4},
+    "weight_decay_search": {"weight_decay": 0.1, "epochs": 2, "batch_size": 4},
+    "weight_decay_restarts": {"weight_decay": 0.1, "epochs": 1, "most_epochs": 2, "batch_size": 4},
+    "compare_one_cycle": {"max_lr": 0.1, "epochs": 2, "batch_size": 4},
 }
 TRAINING: dict[str, list[Any]] = {
     "network": [MLP, torch.nn.Identity],
@@ -161,6 +211,8 @@ COMMANDS = [
     ["rosenbrock", "--steps", "3"],
     ["lab", "landscape", "descend", "--epochs", "2"],
     ["lab", "landscape", "paths", "--lr", "0.1,0.01", "--epochs", "1", "--points", "3"],
+    ["lab", "one-cycle", "--epochs", "1", "--seeds", "1"],
+    ["lab", "lr-range", "--steps", "5", "--seeds", "1"],
     ["--version"],
     ["doctor", "--help"],
 ]
@@ -203,7 +255,7 @@ def _outcome(call: Callable[[], Any]) -> str:
     return what
 
 
-def _fuzz(target: str, strategy: st.SearchStrategy[Any], call: Callable[[Any], Any], share: float = 1 / 9) -> None:
+def _fuzz(target: str, strategy: st.SearchStrategy[Any], call: Callable[[Any], Any], share: float = 1 / 15) -> None:
     count = outcomes.setdefault(target, Counter())
 
     @settings(
@@ -249,6 +301,13 @@ TARGETS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
     "train_valid": (calls(TRAINING), _train),
     "descend": (calls(DESCENT), lambda a: descend(**({"epochs": 2} | a))),
     "compare_descents": (calls(SEVERAL), lambda a: compare_descents(**({"epochs": 2} | a))),
+    **{
+        name: (
+            calls(SHORT | choices, left_alone=("n_jobs",)),
+            lambda a, name=name: getattr(pycompare, name)(**{"data": SMALL, "seeds": 1} | ENOUGH[name] | a),
+        )
+        for name, choices in LABS.items()
+    },
     "plane": (calls(PLANE), lambda a: plane(**({"network": NETWORK, "data": SMALL, "n": 2} | a))),
     "classification_data": (
         calls(CLASSIFICATION),

@@ -66,7 +66,8 @@ def test_the_training_at_the_end_has_what_was_chosen() -> None:
     )
     ours = end.data[end.data["schedule"] == "1cycle"]
     assert ours["valid_loss"].tolist() == alone.data["valid_loss"].tolist()
-    assert end.data["schedule"].unique().tolist() == ["1cycle", "constant", "constant, a third", "constant, a tenth"]
+    names = ["1cycle", "cosine 1cycle", "constant", "constant, a third", "constant, a tenth"]
+    assert end.data["schedule"].unique().tolist() == names
 
 
 def test_the_largest_batch_that_is_quick_enough_is_taken() -> None:

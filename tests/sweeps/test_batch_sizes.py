@@ -28,7 +28,7 @@ from pycompare import (
     torch_threads,
 )
 from pycompare.seeding import RandomStream
-from pycompare.training import monitoring
+from pycompare.training import budgets
 from pycompare.training.engines.fused import Fused
 from pycompare.training.loop import Training
 
@@ -179,7 +179,7 @@ class _Machine:
 
         patch.setattr(Training, "take_steps", take_steps)
         patch.setattr(Fused, "validate", evaluate)
-        patch.setattr(monitoring, "perf_counter", lambda: self.now)
+        patch.setattr(budgets, "perf_counter", lambda: self.now)
 
 
 def test_seconds_are_of_training_alone_and_exceeded_by_a_step_at_most(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 
 from pycompare import Split, compare_configs
 from pycompare.sweeps.parallel import run_in_parallel
+from pycompare.threads import check_stop
 
 X = np.linspace(-1, 1, 60).reshape(30, 2)
 SMALL = Split.from_arrays(X, X.sum(axis=1))
@@ -66,6 +69,22 @@ def test_ctrl_c_ends_the_workers_too() -> None:
     with pytest.raises(KeyboardInterrupt):
         run_in_parallel(_interrupt_at_home, [os.getpid()] * 4, list("abcd"), 2, print)
     assert time.monotonic() - start < 30
+
+
+def _long_on_another_thread(home: int) -> None:
+    time.sleep(0.01)  # until the other thread has taken one
+    end = time.perf_counter() + 10
+    while threading.get_ident() != home and time.perf_counter() < end:
+        check_stop()
+        time.sleep(0.01)
+
+
+def test_ctrl_c_ends_threads_for_which_this_one_waits() -> None:
+    threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    started = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        run_in_parallel(_long_on_another_thread, [threading.get_ident()] * 9, ["a"] * 9, 2, print, threads=1)
+    assert time.perf_counter() - started < 5
 
 
 def test_an_error_in_a_worker_is_the_caller_s() -> None:

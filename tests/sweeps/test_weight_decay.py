@@ -149,7 +149,7 @@ def test_what_a_plateau_is(losses: list[float], share: float, expected: int) -> 
 
     class Told:
         def epochs(self) -> Any:
-            return ({"valid_loss": loss} for loss in losses)
+            return ((epoch, [{"valid_loss": loss}]) for epoch, loss in enumerate(losses, 1))
 
     rows = list(Restarts((), 1, None, 2, share)._to_plateau(Told()))  # type: ignore[arg-type]
     assert len(rows) == expected

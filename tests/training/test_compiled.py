@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -27,7 +29,7 @@ from pycompare.threads import torch_threads
 from pycompare.training import loop
 from pycompare.training.batches import BatchLosses, OnLoss, SetRates
 from pycompare.training.engines import covers, engine
-from pycompare.training.engines.compiled import agreement, machine_code, torch_symbols, trainer
+from pycompare.training.engines.compiled import agreement, codes, machine_code, torch_symbols, trainer
 from pycompare.training.engines.fused import Fused
 from pycompare.training.losses import find_loss
 from pycompare.training.options import Options
@@ -152,14 +154,10 @@ def test_n_jobs_2() -> None:
     assert sweeps[1].made_with["engine"] == "compiled"
 
 
-def _no_numba(name: str) -> Any:
-    return None if name == "numba" else object()
-
-
 FALLBACKS: dict[str, tuple[str, Any, nn.Module, str, str]] = {
     "no numba": (
-        "importlib.util.find_spec",
-        _no_numba,
+        "pycompare.training.engines.covers.has_numba",
+        lambda: False,
         nn.ReLU(),
         "mse",
         r"without numba, .*'.\[fast\]'",
@@ -206,6 +204,39 @@ def test_what_fused_does_not_cover() -> None:
 
 def test_this_build_exports_all() -> None:
     assert torch_symbols.missing_symbols() == ()
+
+
+def _root_code() -> int:
+    return trainer._root_code(trainer._flushes())
+
+
+def test_roots_are_torch_s() -> None:
+    x = np.arange(-(2**31), 2**31, 16_411).astype(np.int32)[: 2**18 - 512].view(np.float32)
+    ours = torch.from_numpy(trainer.roots(machine_code.kernel(torch.float32), _root_code(), x))
+    assert agreement._equal(ours, torch.from_numpy(x).sqrt())
+
+
+def test_roots_of_threads_that_flush() -> None:
+    before = _root_code()
+    torch.set_flush_denormal(True)
+    try:
+        assert (trainer._flushes(), _root_code()) == (True, codes.LIBRARY)
+    finally:
+        torch.set_flush_denormal(False)
+    assert (trainer._flushes(), _root_code()) == (False, before)
+
+
+def test_roots_with_other_bits_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = machine_code.kernel(torch.float32)
+
+    def other(*arguments: int) -> None:
+        size, settings, target = (arguments[i] for i in (4, 12, 15))
+        right(*arguments)
+        if ctypes.c_double.from_address(settings + 8 * codes.ROOT).value != codes.LIBRARY:
+            (ctypes.c_float * size).from_address(target)[1] *= 2
+
+    monkeypatch.setattr(trainer, "kernel", lambda _: other)
+    assert trainer._root_code.__wrapped__(flushes=False) == codes.LIBRARY
 
 
 class _Other(Fused):

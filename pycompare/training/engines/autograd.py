@@ -47,6 +47,16 @@ class Autograd:
         """As `Engine.validate` says."""
         return validation_losses(self.network, self._cast(self.dl_valid), self.loss)
 
+    def publish_state(self) -> None:
+        """As `Engine.publish_state` says."""
+        if isinstance(self.opt, FlatOptimizer):
+            self.opt.publish_state()
+
+    def adopt_state(self) -> None:
+        """As `Engine.adopt_state` says."""
+        if isinstance(self.opt, FlatOptimizer):
+            self.opt.adopt_state()
+
     def checkpoint(self) -> Restore:
         """As `Engine.checkpoint` says."""
         tensors = [*self.network.parameters(), *self.network.buffers()]

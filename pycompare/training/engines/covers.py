@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,7 @@ def obstacles_to_flat(opt: Optimizer) -> Iterator[str]:
         return
     if len({p.dtype for p in parameters}) > 1 or parameters[0].dtype not in (torch.float32, torch.float64):
         yield "parameters other than all float32 or all float64"
-    if len({p.untyped_storage().data_ptr() for p in parameters}) < len(parameters):
+    if len(_memory(parameters)) < len(parameters):
         yield "parameters that share memory"
 
 
@@ -45,8 +46,9 @@ def obstacles_to_fused(network: nn.Module, opt: Optimizer, loss: Loss, sets: Seq
     yield from _module_obstacles(network)
     yield from obstacles_to_flat(opt)
     yield from _parameter_obstacles(network)
+    layers, memory = linear_layers(network), _memory(network.parameters())
     for data in sets:
-        yield from _data_obstacles(network, loss, data)
+        yield from _data_obstacles(layers, memory, loss, data)
 
 
 def obstacles_to_compiled(network: nn.Module, loss: Loss) -> Iterator[str]:
@@ -54,7 +56,7 @@ def obstacles_to_compiled(network: nn.Module, loss: Loss) -> Iterator[str]:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         yield "other systems than Linux on x86-64, whose calling conventions it knows"
         return
-    if importlib.util.find_spec("numba") is None:
+    if not has_numba():
         yield "an installation without numba, which pip install -c constraints.txt '.[fast]' brings in a checkout"
     capability = torch.backends.cpu.get_cpu_capability()
     if not torch.backends.mkl.is_available() or capability not in ("AVX2", "AVX512"):
@@ -70,6 +72,12 @@ def obstacles_to_compiled(network: nn.Module, loss: Loss) -> Iterator[str]:
     by_vectors = any(isinstance(module, (nn.Sigmoid, nn.GELU)) for module in after) or loss.of_classes or loss.of_shares
     if capability == "AVX512" and by_vectors:
         yield "sigmoids, exponentials and logarithms by AVX-512, whose vectors end elsewhere"
+
+
+@cache
+def has_numba() -> bool:
+    """Whether numba is installed: to look for it on disk takes as long as all other questions."""
+    return importlib.util.find_spec("numba") is not None
 
 
 def _module_obstacles(network: nn.Module) -> Iterator[str]:
@@ -99,21 +107,24 @@ def _parameter_obstacles(network: nn.Module) -> Iterator[str]:
         yield f"parameters that do not start at a multiple of {ALIGNMENT} bytes"
 
 
-def _data_obstacles(network: nn.Module, loss: Loss, data: object) -> Iterator[str]:
+def _data_obstacles(linear: list[nn.Linear], memory: set[int], loss: Loss, data: object) -> Iterator[str]:
     if not isinstance(data, tuple) or len(data) != 2 or not all(map(_is_plain, data)):
         yield "data other than plain inputs and targets in a TensorDataset or in a Subset of one"
         return
-    (x, y), linear = data, linear_layers(network)
+    x, y = data
     if x.ndim != 2 or x.dtype != linear[0].weight.dtype:
         yield "inputs other than rows of floating point numbers"
     widths = [x.shape[1], *(module.out_features for module in linear)]
     if widths[:-1] != [module.in_features for module in linear]:
         yield "layers or inputs whose widths do not match"
-    memory = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
-    if memory & {tensor.untyped_storage().data_ptr() for tensor in data}:
+    if memory & _memory(data):
         yield "data that shares memory with a parameter"
     if len(y) != len(x) or not y.is_contiguous() or not loss.fits(y, widths[-1]):
         yield "targets that do not match the outputs"
+
+
+def _memory(tensors: Iterable[Tensor]) -> set[int]:
+    return {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
 
 def _is_flat(parameter: Tensor) -> bool:

@@ -54,6 +54,12 @@ class Engine(Protocol):
     def validate(self) -> BatchLosses:
         """The loss of every validation batch."""
 
+    def publish_state(self) -> None:
+        """Let the optimizer's state be that of the steps so far. Between two epochs parameters are current anyway."""
+
+    def adopt_state(self) -> None:
+        """Go on from the parameters, and from the optimizer's state, as they are where PyTorch keeps them."""
+
     def checkpoint(self) -> Restore:
         """What brings parameters, buffers, the optimizer's state and random numbers back to here, whenever called.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pycompare.training.batches import Restore
 from pycompare.training.optim import LibTorchOptimizer
-from pycompare.training.torch_private import foreach_copy_, set_grad_enabled
+from pycompare.training.torch_private import foreach_clone, foreach_copy_, set_grad_enabled
 
 # In bytes; PyTorch's allocator aligns tensors so, and MKL's sums of products depend on it.
 ALIGNMENT = 64
@@ -42,8 +42,8 @@ class FlatParameters:
     def publish(self) -> None:
         """Copy values and gradients to the parameters."""
         foreach_copy_(self._parameters, self.values)
-        for parameter, grad in zip(self._parameters, self.grads, strict=True):
-            parameter.grad = torch.empty_like(grad).copy_(grad)
+        for parameter, grad in zip(self._parameters, foreach_clone(self.grads), strict=True):
+            parameter.grad = grad
 
     def show(self, network: nn.Module, loss: Tensor, on_step: Callable[[Tensor], object]) -> None:
         """Call `on_step` with all where PyTorch keeps it, and take back parameters and gradients as it leaves them."""
@@ -66,6 +66,19 @@ class FlatParameters:
                 name: kept[start:end].view_as(value).clone() if isinstance(kept, Tensor) else kept
                 for name, kept in self.state.items()
             }
+
+    @torch.no_grad()
+    def adopt(self) -> bool:
+        """Take values and the optimiser's state from where PyTorch keeps them; whether all parameters have the same."""
+        foreach_copy_(self.values, [parameter.detach() for parameter in self._parameters])
+        states = [self._opt.state.get(parameter, {}) for parameter in self._parameters]
+        if any(_numbers(state) != _numbers(states[0]) for state in states):
+            return False
+        self.state = dict(states[0])
+        for name in [name for name, kept in states[0].items() if isinstance(kept, Tensor)]:
+            self.state[name], parts = _flat_zeros(self.values)
+            foreach_copy_(parts, [state[name] for state in states])
+        return True
 
     def checkpoint(self) -> Restore:
         """What brings values and state back to here."""
@@ -117,6 +130,11 @@ class FlatOptimizer:
         if self._flat:
             self._flat.publish_state()
 
+    def adopt_state(self) -> None:
+        """Go on from `opt.state`, on the flat buffer where it can be."""
+        if self._flat and not self._flat.adopt():
+            self._flat = None
+
     def checkpoint(self) -> Restore:
         """What brings the state back to here."""
         flat = self._flat
@@ -142,6 +160,11 @@ class FlatOptimizer:
         foreach_copy_(self._parameters, self._flat.values)
 
 
+def _numbers(state: dict[str, Any]) -> dict[str, Any]:
+    """What there is in the state of a parameter: names of tensors, and numbers."""
+    return {name: None if isinstance(kept, Tensor) else kept for name, kept in state.items()}
+
+
 def state_checkpoint(opt: torch.optim.Optimizer) -> Restore:
     """What brings the state of any optimizer back to here."""
     kept = copy.deepcopy(opt.state_dict())
@@ -155,4 +178,4 @@ def _flat_zeros(like: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     for tensor in like:
         starts.append(starts[-1] + -(-tensor.numel() // aligned) * aligned)
     buffer = torch.zeros(starts[-1], dtype=like[0].dtype, device="cpu")
-    return buffer, [buffer[i : i + t.numel()].view(t.shape) for i, t in zip(starts, like, strict=False)]
+    return buffer, [buffer.as_strided(t.shape, t.stride(), i) for i, t in zip(starts, like, strict=False)]

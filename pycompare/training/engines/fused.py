@@ -69,6 +69,15 @@ class Fused:
         outputs = ((self._forward(x), loss) for x, loss in self._valid.batches)
         return self._valid.losses([(loss(out)[0], self._valid.kept(out)) for out, loss in outputs])
 
+    def publish_state(self) -> None:
+        """As `Engine.publish_state` says."""
+        self.flat.publish_state()
+
+    @torch.inference_mode()
+    def adopt_state(self) -> None:
+        """As `Engine.adopt_state` says."""
+        self.flat.adopt()
+
     def checkpoint(self) -> Restore:
         """As `Engine.checkpoint` says."""
         return self.flat.checkpoint()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-# What a call of the kernel does with each batch: only its loss, its gradients, a step from these, or both.
-VALIDATE, GRADIENTS, STEP, TRAIN = 0, 1, 2, 3
+# What a call of the kernel does with each batch: only its loss, its gradients, a step from these, or both; or instead
+# of all that square roots of the gradients' buffer.
+VALIDATE, GRADIENTS, STEP, TRAIN, ROOTS = 0, 1, 2, 3, 4
 # Columns of the table of operations; offsets count numbers, -1 stands for the batch's inputs, or for no bias.
 OP_KIND, OP_WIDTH, OP_INPUT, OP_OUTPUT, OP_WEIGHT, OP_BIAS, OP_LINEAR = range(7)
 OP_COLUMNS = 7
@@ -20,5 +21,7 @@ EXCHANGED = 4
 MSE, L1, HUBER, BCE, CLASSES, PROBABILITIES = range(6)
 ADAM, ADAMW, RMSPROP, SGD = range(4)
 # Columns of the optimizer's settings, a row for each batch.
-LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, SECOND, EPSILON, VARIANT, SIGN = range(7)
-SETTING_COLUMNS = 7
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, SECOND, EPSILON, VARIANT, SIGN, ROOT = range(8)
+SETTING_COLUMNS = 8
+# Who takes square roots: MKL, or `roots` without or with fused operations.
+LIBRARY, UNFUSED, FUSED = range(3)

@@ -31,11 +31,14 @@ from pycompare.training.engines.compiled.codes import (
     OP_WIDTH,
     PRODUCT_COLUMNS,
     PRODUCT_FLAGS,
+    ROOT,
+    ROOTS,
     SETTING_COLUMNS,
     STEP,
     WEIGHT_GRADIENT,
 )
 from pycompare.training.engines.compiled.losses import batch_gradient, batch_loss, count_right
+from pycompare.training.engines.compiled.roots import roots
 from pycompare.training.engines.compiled.steps import update
 from pycompare.training.engines.compiled.sums import copy, sum_columns
 from pycompare.training.engines.compiled.torch_calls import at, inlined, keep_apart, pointer
@@ -131,7 +134,7 @@ def epoch(
     One function for training and validation: what they share would else be compiled and loaded twice.
 
     Arguments:
-        mode: `codes.VALIDATE`, `GRADIENTS`, `STEP` or `TRAIN`.
+        mode: `codes.VALIDATE`, `GRADIENTS`, `STEP` or `TRAIN`; or `ROOTS`, for those of `grads` in `values`.
         n_ops, size: rows of `ops`, and numbers in each flat buffer.
         loss, optimizer: their codes.
         ops, products, batches, settings: tables, see `codes`; `slopes` is one a row of `ops`.
@@ -142,6 +145,9 @@ def epoch(
         losses: filled.
         right: filled for losses of classes: in how many rows the largest output is at the class.
     """
+    if mode == ROOTS:
+        roots(values, grads, size, settings[ROOT])
+        return
     width = at(ops, (n_ops - 1) * OP_COLUMNS)[OP_WIDTH]
     for i in range(start, stop):
         if mode != STEP:

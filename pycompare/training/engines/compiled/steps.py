@@ -11,12 +11,14 @@ from pycompare.training.engines.compiled.codes import (
     LEARNING_RATE,
     MOMENTUM,
     RMSPROP,
+    ROOT,
     SECOND,
     SGD,
     SIGN,
     VARIANT,
     WEIGHT_DECAY,
 )
+from pycompare.training.engines.compiled.roots import roots
 from pycompare.training.engines.compiled.sums import copy, larger
 from pycompare.training.engines.compiled.torch_calls import at, fma, inlined, item_size, keep_apart, rounded
 
@@ -57,11 +59,10 @@ def _moments(g, first, second, n, beta1, beta2):
 
 
 @inlined
-def _adam(p, g, first, second, largest, n, t, rate, beta1, decay, decoupled, settings, work):
+def _adam(p, g, first, second, largest, n, bias1, bias2, rate, beta1, decay, decoupled, settings, work):
     keep_apart()
     beta2, epsilon = settings[SECOND], rounded(settings[EPSILON], p)
-    root = rounded(math.sqrt(1 - torch_calls.power(beta2, t)), p)
-    size = _within(-rate / (1 - torch_calls.power(beta1, t)), p)
+    root, size = rounded(math.sqrt(bias2), p), _within(-rate / bias1, p)
     kept = rounded(1 - rate * decay if decoupled and decay != 0 else 1.0, p)
     denominator = at(work, CHUNK)
     if not decoupled:
@@ -71,7 +72,7 @@ def _adam(p, g, first, second, largest, n, t, rate, beta1, decay, decoupled, set
         for i in range(n):
             largest[i] = larger(largest[i], second[i])
         second = largest
-    torch_calls.sqrt(denominator, second, n)
+    roots(denominator, second, n, settings[ROOT])
     for i in range(n):
         p[i] = p[i] * kept + (size * first[i]) / (denominator[i] / root + epsilon)
 
@@ -90,7 +91,7 @@ def _rmsprop(p, g, square, mean, buffer, n, rate, momentum, decay, settings, wor
         for i in range(n):
             mean[i] = fma(g[i], added, mean[i] * kept)
             average[i] = fma(-mean[i], mean[i], square[i])
-    torch_calls.sqrt(average, average, n)
+    roots(average, average, n, settings[ROOT])
     if momentum > 0:
         for i in range(n):
             buffer[i] = buffer[i] * factor + g[i] / (average[i] + epsilon)
@@ -127,6 +128,8 @@ def update(kind, values, grads, moments, size, counters, settings, work):
     keep_apart()
     counters[0] += 1
     rate, momentum, decay = settings[LEARNING_RATE], settings[MOMENTUM], settings[WEIGHT_DECAY]
+    t = float(counters[0])
+    bias1, bias2 = 1 - torch_calls.power(momentum, t), 1 - torch_calls.power(settings[SECOND], t)
     for i in range(0, size, CHUNK):
         p, g, n = at(values, i), at(grads, i), min(CHUNK, size - i)
         a, b, c = at(moments, i), at(moments, size + i), at(moments, 2 * size + i)
@@ -135,6 +138,6 @@ def update(kind, values, grads, moments, size, counters, settings, work):
         elif kind == RMSPROP:
             _rmsprop(p, g, a, b, c, n, rate, momentum, decay, settings, work)
         else:
-            _adam(p, g, a, b, c, n, float(counters[0]), rate, momentum, decay, kind == ADAMW, settings, work)
+            _adam(p, g, a, b, c, n, bias1, bias2, rate, momentum, decay, kind == ADAMW, settings, work)
     if momentum != 0:
         counters[1] = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from pycompare.training.optim import SGD, Adam, AdamW, LibTorchOptimizer, RMSpro
 # Between two calls of the kernel Ctrl-C is heard, which is asked for within 0.2 s: this many operations take 0.05 s
 # at 2 GHz, one a cycle.
 _WORK_A_CALL = 10**8
+# Of every binade of float32. Roots that are rounded otherwise have other bits in every fifth number.
+_SAMPLE = (np.arange(4096, dtype=np.int32) * 522_239).view(np.float32)
 _OPTIMIZERS = {AdamW: codes.ADAMW, Adam: codes.ADAM, RMSprop: codes.RMSPROP, SGD: codes.SGD}
 
 
@@ -37,6 +40,7 @@ class Compiled:
         self, network: nn.Module, opt: LibTorchOptimizer, loss: Loss, train: BatchedData, valid: BatchedData
     ) -> None:
         parameters: list[Tensor] = list(network.parameters())
+        self._modules = list(network.modules())
         self._network, self._opt, self._code = network, opt, _OPTIMIZERS[type(opt)]
         self._flat = FlatParameters(parameters, opt)
         self._layers = LayerTable(network, max(data.most_rows for data in (train, valid)))
@@ -44,11 +48,13 @@ class Compiled:
         self._moments = torch.zeros(3, len(buffer), dtype=buffer.dtype, device="cpu")
         self._counters, self._settings = (
             np.zeros(2, dtype=np.int64),
-            np.zeros((len(list(train.batches)), len(_settings(opt)))),
+            np.zeros((len(list(train.batches)), codes.SETTING_COLUMNS)),
         )
         self._memory = self._layers.memory()
         self._train, self._valid = (self._part(data, loss) for data in (train, valid))
         self._kernel, self._batches_a_call = kernel(buffer.dtype), max(1, _WORK_A_CALL // self._layers.work())
+        if buffer.dtype == torch.float32:
+            self._settings[:, codes.ROOT] = _root_code(_flushes())
 
     def _part(self, data: BatchedData, loss: Loss) -> _Part:
         table, layers = batch_table(data, loss, self._layers), self._layers
@@ -84,10 +90,24 @@ class Compiled:
 
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
-        self._network.eval()
+        if any(module.training for module in self._modules):  # `eval` takes as long as a batch
+            self._network.eval()
         told = _Told(self._valid.table)
         self._run(codes.VALIDATE, self._valid, told, range(len(told.values)))
         return told.losses()
+
+    def publish_state(self) -> None:
+        """As `Engine.publish_state` says."""
+        self.flat.publish_state()
+
+    def adopt_state(self) -> None:
+        """As `Engine.adopt_state` says."""
+        self._flat.adopt()
+        state = self._flat.state
+        self._counters[:] = state.get("step", 1), "momentum_buffer" in state
+        for name, moment in _named_state(self._opt, self._moments, 0, 1):
+            if isinstance(moment, Tensor) and name in state:
+                moment.copy_(state[name])
 
     def checkpoint(self) -> Restore:
         """As `Engine.checkpoint` says."""
@@ -112,11 +132,11 @@ class Compiled:
     def _fill_settings(self, start: int, stop: int, set_rates: SetRates | None) -> None:
         """Note the optimizer's settings for a run of batches, as `set_rates` sets them for each."""
         if set_rates is None:
-            self._settings[start:stop] = _settings(self._opt)
+            self._settings[start:stop, : codes.ROOT] = _settings(self._opt)
             return
         for i in range(start, stop):
             set_rates(i)
-            self._settings[i] = _settings(self._opt)
+            self._settings[i, : codes.ROOT] = _settings(self._opt)
 
     def _run(self, mode: int, part: _Part, told: _Told, batches: range) -> None:
         """As many batches a call as `_WORK_A_CALL` allows."""
@@ -151,6 +171,28 @@ class _Told:
         of_classes = self._table.loss in (codes.CLASSES, codes.PROBABILITIES)
         right, known = (self.right.tolist(), self._table.rows) if of_classes else ((), ())
         return BatchLosses(torch.from_numpy(self.values), self._table.sizes, right, known)
+
+
+def _flushes() -> bool:
+    """Whether this thread takes the smallest numbers for 0 (`torch.set_flush_denormal`), as MKL's roots never do."""
+    return bool(_SAMPLE[1] * np.float32(1) == 0)
+
+
+@cache
+def _root_code(flushes: bool) -> int:  # noqa: ARG001
+    """Who takes square roots of float32: the first that has MKL's bits in threads that flush, or do not."""
+    run = kernel(torch.float32)
+    theirs = roots(run, codes.LIBRARY, _SAMPLE)
+    ours = (code for code in (codes.UNFUSED, codes.FUSED) if (roots(run, code, _SAMPLE) == theirs).all())
+    return next(ours, codes.LIBRARY)
+
+
+def roots(run: Any, code: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Square roots by the kernel `run`, in the way of this code; x has a multiple of eight numbers."""
+    told, setting = np.empty_like(x), np.full(codes.SETTING_COLUMNS, float(code))
+    settings, target, source = (array.ctypes.data for array in (setting, told, x))
+    run(codes.ROOTS, 0, 0, 0, len(x), 0, 0, *[0] * 5, settings, 0, 0, target, source, *[0] * 7)
+    return told
 
 
 def _settings(opt: LibTorchOptimizer) -> tuple[Any, ...]:
