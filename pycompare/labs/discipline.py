@@ -26,6 +26,7 @@ from pycompare.sweeps.configs import checked_split, compare_configs, standardize
 from pycompare.sweeps.momentum import CYCLICAL, checked_low, checked_momenta, momentum_arguments, momentum_test
 from pycompare.sweeps.runs import NetworkFactory, checked_n_jobs
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking, seeds_summary
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Numbers, several_values
 from pycompare.sweeps.weight_decay import weight_decay_search
 from pycompare.training.losses import LossFunction
@@ -59,6 +60,7 @@ def discipline(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
 ) -> Discipline:
     """Choose batch size, learning rate, momentum and weight decay in turn, and train under 1cycle with what was chosen.
@@ -81,7 +83,7 @@ def discipline(
         momentum, low: as in `momentum_test`.
         weight_decay: as in `weight_decay_search`.
         optimizer: as in `train_valid`; one that has a momentum, or betas.
-        loss, seed, n_jobs, engine, threads, progress: as in `compare_configs`.
+        loss, seed, n_jobs, engine, threads, store, progress: as in `compare_configs`.
         seeds: repeat every run under so many seeds from `seed` on, or under a list of them.
 
     Returns:
@@ -107,7 +109,7 @@ def discipline(
     momentum_arguments(optimizer, {}, _USUAL_MOMENTUM)
     one = {"network": network, "data": split, "optimizer": optimizer, "seed": checked_seed(seed), "threads": threads}
     one |= {"engine": engine, "progress": flag("progress", progress)}
-    several = one | {"seeds": checked_seeds(seed, seeds), "n_jobs": checked_n_jobs(n_jobs)}
+    several = one | {"seeds": checked_seeds(seed, seeds), "n_jobs": checked_n_jobs(n_jobs), "store": store}
     short = max(2, epochs // 3)
     ways: tuple[Callable[[dict[str, Any]], _Step], ...] = (
         lambda _: _choose_batch_size(sizes, seconds, one | {"loss": loss}),
@@ -232,12 +234,13 @@ def _choose_weight_decay(known: dict[str, Any], values: Numbers | None, low: flo
 
 def _one_cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> _Step:
     """What was chosen under 1cycle, beside constant rates."""
-    momentum = (low, known["momentum"]) if known["policy"] == CYCLICAL else known["momentum"]
+    cycle = _cycle(known, low, given)
+    momentum = known["momentum"] if cycle.momentum is None else cycle.momentum
     fixed = {name: known[name] for name in ("batch_size", "weight_decay")}
     made = compare_one_cycle(known["max_lr"], momentum, **fixed, **given)
     means = zip(made.values, seeds_summary(made.data)["mean"], strict=True)
     reason = "mean losses at the end: " + ", ".join(f"{name} {mean:.3g}" for name, mean in means)
-    return _Step("one cycle", {"schedule": _cycle(known, low, given)}, reason, made)
+    return _Step("one cycle", {"schedule": cycle}, reason, made)
 
 
 def _cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> OneCycle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 from pycompare.checks import number, whole_number
@@ -12,6 +13,7 @@ from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, compare_configs, standardized_course
 from pycompare.sweeps.momentum import momentum_arguments
 from pycompare.sweeps.runs import NetworkFactory
+from pycompare.sweeps.store.store import RunStore
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.schedules import ConstantRate, CosineOneCycle, OneCycle, Schedule, checked_momentum
@@ -35,6 +37,7 @@ def compare_one_cycle(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
 ) -> Comparison:
     """Train under 1cycle, Smith's and R torch's, and at constant rates: `max_lr`, a third and a tenth of it.
@@ -46,7 +49,7 @@ def compare_one_cycle(
         epochs, batch_size: 1 or more; 4 steps in all at least.
         data: training and validation set; `course_data().standardized()` unless given.
         optimizer: as in `train_valid`; one that has a momentum, or betas.
-        network, loss, weight_decay, seed, seeds, n_jobs, engine, threads, progress: as in `compare_configs`.
+        network, loss, weight_decay, seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
         A `Comparison` over schedule: "1cycle" (`OneCycle`), "cosine 1cycle" (`CosineOneCycle`), "constant", "constant,
@@ -85,6 +88,7 @@ def compare_one_cycle(
         n_jobs=n_jobs,
         engine=engine,
         threads=threads,
+        store=store,
         progress=progress,
         **of_momentum,
     )

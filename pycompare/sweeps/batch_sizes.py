@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -29,6 +30,7 @@ from pycompare.sweeps.runs import (
     train_interleaved,
 )
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.budgets import AfterSeconds, AfterSteps
 from pycompare.training.losses import LossFunction, find_loss
@@ -70,6 +72,7 @@ def compare_batch_sizes(
     engine: str = "auto",
     threads: int | None = 1,
     keep_networks: bool = False,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
     **optimizer_arguments: Any,
 ) -> BatchSizes:
@@ -92,7 +95,8 @@ def compare_batch_sizes(
         data, network, seed, seeds: as in `compare_configs`.
         optimizer, loss, optimizer_arguments: as in `train_valid`.
         evaluations: how many, at most, after the first step; 1 or more. Epochs are not interrupted, and steps neither.
-        device, dtype, n_jobs, engine, threads, keep_networks, progress: as in `compare_configs`. Seconds need n_jobs=1.
+        device, dtype, n_jobs, engine, threads, keep_networks, store, progress: as in `compare_configs`. Seconds need
+            n_jobs=1, and no store, as they are not the same again.
             Under "auto" a long run may get another engine than a short one; who compares the seconds of epochs or steps
             should name one.
 
@@ -132,11 +136,13 @@ def compare_batch_sizes(
     )
     first.check_network()
     several, n_jobs = checked_seeds(seed, seeds), _checked_n_jobs(n_jobs, budget)
+    if store is not None and budget == "seconds":
+        raise ValueError("`store` must be None with budget 'seconds': they are not the same again. Leave it out.")
     rates = {size: lr * (size / reference) ** power for size in values}
     runs: list[Run] = []
     for size, rate in rates.items():
         runs += plan.run(first, size, rate).under_seeds(_key(size, rate), several)
-    train = train_interleaved if budget == "seconds" else partial(train_all, n_jobs=n_jobs)
+    train = train_interleaved if budget == "seconds" else partial(train_all, n_jobs=n_jobs, store=store)
     frame, outcomes = train(runs, unit="evaluation", progress=flag("progress", progress))
     told = {"budget": budget, "amount": plan.amount, "lr": lr, "scale_lr": scale_lr, "reference_size": reference}
     told |= {"evaluations": plan.evaluations, "seeds": list(several), "optimizer": optimizer, "loss": loss}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -18,6 +19,7 @@ from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import check_runs, checked_split, network_factory, standardized_course
 from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, steps_of, train_all
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Numbers, several_values
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
@@ -44,6 +46,7 @@ def momentum_test(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
     **optimizer_arguments: Any,
 ) -> MomentumTest:
@@ -60,7 +63,7 @@ def momentum_test(
         data: training and validation set; `course_data().standardized()` unless given.
         network: as in `compare_configs`.
         optimizer, optimizer_arguments: as in `train_valid`; an optimizer that has a momentum, or betas.
-        loss, seed, n_jobs, engine, threads, progress: as in `compare_configs`.
+        loss, seed, n_jobs, engine, threads, store, progress: as in `compare_configs`.
         seeds: repeat every run under so many seeds from `seed` on, or under a list of them.
 
     Returns:
@@ -94,7 +97,7 @@ def momentum_test(
             key = {"config": setting_label("momentum", value), "momentum": value, "policy": policy}
             runs += replace(first, options=options, facet=policy).under_seeds(key, several)
     check_runs(runs)
-    frame, outcomes = train_all(runs, n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress))
+    frame, outcomes = train_all(runs, n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress), store=store)
     told = {"low": low, "lr": rate, "epochs": first.options.epochs, "batch_size": first.options.batch_size}
     told |= {"seeds": list(several), "optimizer": optimizer, "loss": loss} | optimizer_arguments
     size = input_size(split.train.tensors[0])

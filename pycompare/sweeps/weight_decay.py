@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,7 @@ from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import check_runs, checked_split, network_factory, standardized_course
 from pycompare.sweeps.runs import NetworkFactory, Outcome, Run, checked_n_jobs, made_with, steps_of, train_all
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking
+from pycompare.sweeps.store.store import RunStore
 from pycompare.sweeps.vary import Check, Numbers, several_values
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import Restarts
@@ -51,6 +53,7 @@ def weight_decay_search(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
     **optimizer_arguments: Any,
 ) -> WeightDecaySearch:
@@ -67,7 +70,7 @@ def weight_decay_search(
         data: training and validation set; `course_data().standardized()` unless given.
         network: as in `compare_configs`.
         optimizer, optimizer_arguments: as in `train_valid`, such as momentum=0.9.
-        loss, seed, n_jobs, engine, threads, progress: as in `compare_configs`.
+        loss, seed, n_jobs, engine, threads, store, progress: as in `compare_configs`.
         seeds: repeat every run under so many seeds from `seed` on, or under a list of them.
 
     Returns:
@@ -97,7 +100,7 @@ def weight_decay_search(
         decaying = replace(options, arguments=options.arguments | {"weight_decay": value})
         runs += replace(first, options=decaying).under_seeds(_key(value), several)
     check_runs(runs)
-    frame, outcomes, cost = _trained(runs, n_jobs, progress)
+    frame, outcomes, cost = _trained(runs, n_jobs, progress, store)
     told = _told(first, schedule, several)
     size = input_size(first.split.train.tensors[0])
     return WeightDecaySearch(frame, "weight_decay", values, told, made_with(first, outcomes), size, cost=cost)
@@ -241,11 +244,15 @@ def _first_run(data: Split | None, network: NetworkFactory | None, options: Opti
 
 
 def _trained(
-    runs: Sequence[Run], n_jobs: int | None, progress: bool
+    runs: Sequence[Run],
+    n_jobs: int | None,
+    progress: bool,
+    store: RunStore | str | PathLike[str] | None = None,
 ) -> tuple[pd.DataFrame, list[Outcome], dict[str, Any]]:
     """What `train_all` returns, and steps and seconds."""
     began = perf_counter()
-    frame, outcomes = train_all(runs, n_jobs=checked_n_jobs(n_jobs), progress=flag("progress", progress))
+    shown = flag("progress", progress)
+    frame, outcomes = train_all(runs, n_jobs=checked_n_jobs(n_jobs), progress=shown, store=store)
     return frame, outcomes, {"steps": len(frame) * steps_of(runs[0], 1), "seconds": perf_counter() - began}
 
 
