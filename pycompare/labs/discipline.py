@@ -250,10 +250,9 @@ def _cycle(known: dict[str, Any], low: float, given: dict[str, Any]) -> OneCycle
 
 
 def _settings(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What `compare_configs` is to have fixed: what is known so far, with a usual momentum."""
+    """What `compare_configs` is to have fixed while the rate is chosen: a usual momentum, and no decay."""
     name = "momentum" if "momentum" in momentum_arguments(given["optimizer"], {}, 0) else "beta1"
-    fixed = {name: known.get("momentum", _USUAL_MOMENTUM), "weight_decay": known.get("weight_decay", 0.0)}
-    return given | {"batch_size": known["batch_size"]} | fixed
+    return given | {"batch_size": known["batch_size"], name: _USUAL_MOMENTUM, "weight_decay": 0.0}
 
 
 def _steps(known: dict[str, Any], given: dict[str, Any]) -> int:
