@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -130,7 +131,7 @@ def tune(
         checked_n_jobs(n_jobs),
     )
     shown = flag("progress", progress)
-    with _folder(store, halvings) as place:
+    with _store_or_temporary(store, halvings) as place:
         search.store = checked_store(place)
         search.check(groups)
         with (
@@ -171,6 +172,7 @@ class _Search:
         known: what came of the runs that were done.
         groups: the rows of each group that is decided.
         path: a row for each decision.
+        now: the group that is being decided, those of its candidates that are trained, and to how many epochs.
     """
 
     space: Space
@@ -184,6 +186,7 @@ class _Search:
     known: dict[_Key, Outcome] = field(default_factory=dict)
     groups: list[pd.DataFrame] = field(default_factory=list)
     path: list[dict[str, Any]] = field(default_factory=list)
+    now: tuple[Group, list[Candidate], int] | None = None
     _total: int = 0
     _done: int = 0
     _best: float = math.inf
@@ -242,8 +245,10 @@ class _Search:
         return run, outcome
 
     def frame(self) -> pd.DataFrame:
-        """The rows of all groups so far."""
-        return pd.concat(self.groups, ignore_index=True) if self.groups else pd.DataFrame()
+        """The rows of all runs so far."""
+        undecided = [self._rows(*self.now).assign(kept=False)] if self.now else []
+        told = [rows for rows in self.groups + undecided if len(rows)]
+        return pd.concat(told, ignore_index=True) if told else pd.DataFrame()
 
     def _decide(
         self, group: Group, rows: pd.DataFrame, last: list[Candidate], before: tuple[int, int], began: float
@@ -253,6 +258,7 @@ class _Search:
         made = decision(rows[rows["config"].isin(labels)])
         runs, epochs = (after - was for after, was in zip(self._cost(), before, strict=True))
         self.groups.append(rows.assign(kept=rows["config"] == made["choice"]))
+        self.now = None
         if made["failed"] == 1:
             raise ValueError(
                 f"`space` must have a value under which a run does not diverge; every run of {rows['group'].iloc[0]}"
@@ -264,20 +270,13 @@ class _Search:
 
     def _train(self, group: Group, candidates: list[Candidate], epochs: int) -> None:
         """Train those that are not known."""
-        keys = [self._key(one, seed, epochs) for one in candidates for seed in self.seeds]
-        missing = {key: self._run(group, one, key[1], epochs) for key, one in self._each(keys, candidates)}
-        self._count(len(keys) - len(missing), "")
+        self.now = group, candidates, epochs
+        wanted = {self._key(one, seed, epochs): one for one in candidates for seed in self.seeds}
+        missing = {key: self._run(group, one, key[1], epochs) for key, one in wanted.items() if key not in self.known}
+        self._count(len(wanted) - len(missing))
         if missing:
-            _, outcomes = train_all(
-                [*missing.values()], n_jobs=self.n_jobs, on_run=self._note, progress=False, store=self.store
-            )
-            self.known |= dict(zip(missing, outcomes, strict=True))
-
-    def _each(self, keys: list[_Key], candidates: list[Candidate]) -> Iterator[tuple[_Key, Candidate]]:
-        """The keys that are not known, with their candidates."""
-        for i, key in enumerate(keys):
-            if key not in self.known:
-                yield key, candidates[i // len(self.seeds)]
+            note = partial(self._note, {run.label: key for key, run in missing.items()})
+            train_all([*missing.values()], n_jobs=self.n_jobs, on_run=note, progress=False, store=self.store)
 
     def _run(self, group: Group, candidate: Candidate, seed: int, epochs: int | None = None) -> Run:
         settings = self.space.settings(candidate)
@@ -292,7 +291,7 @@ class _Search:
         )
 
     def _rows(self, group: Group, candidates: list[Candidate], epochs: int) -> pd.DataFrame:
-        """A row for each run of the candidates."""
+        """A row for each run of the candidates that is known."""
         keys = {"group": " + ".join(group)}
         rows = [
             keys
@@ -302,8 +301,9 @@ class _Search:
             | _ended(self.known[self._key(one, seed, epochs)], restarted=self.shared.restarts > 0)
             for one in candidates
             for seed in self.seeds
+            if self._key(one, seed, epochs) in self.known
         ]
-        return pd.DataFrame(rows).astype({"best_epoch": "Int64"})
+        return pd.DataFrame(rows).astype({"best_epoch": "Int64"}) if rows else pd.DataFrame()
 
     def _key(self, candidate: Candidate, seed: int, epochs: int) -> _Key:
         return tuple(candidate[name] for name in self.space.names), seed, epochs
@@ -322,18 +322,19 @@ class _Search:
             fields.append(min(fields[-1], max(_GOING_ON, math.ceil(fields[-1] / 2))))
         return fields
 
-    def _note(self, run: Run, outcome: Outcome) -> None:
-        """Tell of a run that is done."""
+    def _note(self, keys: dict[str, _Key], run: Run, outcome: Outcome) -> None:
+        """Keep what came of a run, and tell."""
+        self.known[keys[run.label]] = outcome
         value = _ended(outcome, restarted=False)["best_valid_loss"]
         self._best = min(self._best, math.inf if math.isnan(value) else value)
-        self._count(1, run.label)
+        self._count(1)
+        if self.bar:
+            self.bar.set_description(f"run {self._done}/{self._total}, {run.label}: best so far {self._best:.4g}")
 
-    def _count(self, runs: int, label: str) -> None:
+    def _count(self, runs: int) -> None:
         self._done += runs
         if self.bar:
             self.bar.update(runs)
-            if label:
-                self.bar.set_description(f"run {self._done}/{self._total}, {label}: best so far {self._best:.4g}")
 
 
 @dataclass(frozen=True)
@@ -368,7 +369,7 @@ def _shares(epochs: int, halvings: int) -> list[int]:
 
 
 @contextmanager
-def _folder(
+def _store_or_temporary(
     store: RunStore | str | PathLike[str] | None, halvings: int
 ) -> Iterator[RunStore | str | PathLike[str] | None]:
     """The store, or a temporary one where runs are to go on from an earlier share, or none."""

@@ -232,19 +232,26 @@ def test_when_all_diverge_it_says_so_and_hands_over_the_runs() -> None:
     assert e.value.partial["lr"].tolist() == [1e30, 1e30, 1e20, 1e20]
 
 
-def test_an_interrupted_tune_hands_over_the_groups_that_were_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    train, calls = tuning.train_all, []
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_interrupted_tune_hands_over_the_runs_that_were_done(n_jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    note, calls = tuning._Search._note, []
 
-    def interrupted(*arguments: Any, **given: Any) -> Any:
+    def interrupted(self: Any, *arguments: Any) -> None:
+        note(self, *arguments)
         calls.append(arguments)
-        if len(calls) == 2:
+        if len(calls) == 8:
             raise KeyboardInterrupt
-        return train(*arguments, **given)
 
-    monkeypatch.setattr(tuning, "train_all", interrupted)
+    whole = choose(order=ORDER)
+    monkeypatch.setattr(tuning._Search, "_note", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
-        choose(order=ORDER)
-    assert caught.value.partial["group"].unique().tolist() == ["lr"]
+        choose(order=ORDER, n_jobs=n_jobs)
+    done = caught.value.partial
+    assert done["group"].tolist()[:6] == ["lr"] * 6
+    assert len(done) >= 10  # of the second group two are known, and two are done
+    keys = ["group", "config", "seed"]
+    told = whole.data.merge(done, on=[name for name in done if name != "kept"])
+    assert len(told) == len(done.drop_duplicates(keys)) == len(done)
 
 
 def test_progress_is_a_line_a_run(capsys: pytest.CaptureFixture[str]) -> None:
