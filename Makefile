@@ -25,7 +25,7 @@ fuzz: $(VENV)/installed-dev
 
 # Processes that are killed while they train into a store, 50 times: nothing is lost, and nothing counted twice.
 torture: $(VENV)/installed-dev
-	KILLS=50 $(VENV)/bin/python -m pytest -q tests/sweeps/test_store.py -k killed_at_any_moment
+	KILLS=50 $(VENV)/bin/python -m pytest -q tests/sweeps/test_store.py tests/sweeps/test_tune.py -k killed_at_any_moment
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,fast]'

@@ -43,6 +43,8 @@ from .sweeps.diagnose import generalization_gap as generalization_gap
 from .sweeps.momentum import MomentumTest as MomentumTest
 from .sweeps.momentum import momentum_test as momentum_test
 from .sweeps.store.store import RunStore as RunStore
+from .sweeps.tune import tune as tune
+from .sweeps.tuning import Tuning as Tuning
 from .sweeps.weight_decay import WeightDecaySearch as WeightDecaySearch
 from .sweeps.weight_decay import weight_decay_restarts as weight_decay_restarts
 from .sweeps.weight_decay import weight_decay_search as weight_decay_search

@@ -37,6 +37,7 @@ from pycompare import (
     momentum_test,
     optimize_rosenbrock,
     torch_manual_seed,
+    tune,
     weight_decay_search,
 )
 from pycompare.labs.landscape import compare_descents, compare_paths, descend, plane
@@ -79,6 +80,7 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "discipline": lambda: discipline(epochs=4, seeds=2, momentum=0.9, weight_decay=0.01, batch_size=64),
     "momentum_test": lambda: momentum_test([0.95, 0.9], epochs=1, seeds=2),
     "weight_decay_search": lambda: weight_decay_search(epochs=1, seeds=2),
+    "tuning": lambda: tune({"lr": [0.1, 0.2]}, epochs=2, progress=False),
     "mc_dropout": lambda: mc_dropout(nn.Sequential(nn.Dropout(), _network()), [[0.0, 1.0]], [1], passes=[1, 4]),
     "parity": lambda: compare_trajectories(PATH, PATH.assign(x=[0.5, 0.75]), on="step"),
 }

@@ -12,6 +12,7 @@ from pycompare.cli.labs import lab
 from pycompare.cli.parity import doctor, parity
 from pycompare.cli.process import run_command
 from pycompare.cli.runs import runs
+from pycompare.cli.tune import tune
 
 app = typer.Typer(
     name="pycompare",
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(compare)
 app.command()(rosenbrock)
+app.command()(tune)
 lab.add_typer(hyper_parameters)
 app.add_typer(lab, name="lab")
 app.add_typer(runs, name="runs")

@@ -15,6 +15,7 @@ from pycompare.plots.points import plot_points
 from pycompare.plots.schedules import plot_schedule
 from pycompare.plots.seeds import plot_over_seeds, plot_paired
 from pycompare.plots.trajectory import CONTOUR_BREAKS, Bands, contour_bands, plot_trajectory
+from pycompare.plots.tuning import plot_group, plot_path
 
 __all__ = [
     "CONTOUR_BREAKS",
@@ -33,11 +34,13 @@ __all__ = [
     "plot_gap",
     "plot_gradient_map",
     "plot_gradients",
+    "plot_group",
     "plot_lr_range",
     "plot_network",
     "plot_over_seeds",
     "plot_paired",
     "plot_parity",
+    "plot_path",
     "plot_paths",
     "plot_points",
     "plot_schedule",

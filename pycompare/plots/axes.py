@@ -107,17 +107,17 @@ def grid_cells(coordinates: pd.DataFrame) -> Any:
 
 def caption(notes: Sequence[str]) -> str | None:
     """Notes below a picture, a paragraph each, which fit below a panel of 4 inches; None where there are none."""
-    return "\n".join(_wrapped(note, 64) for note in notes) or None
+    return "\n".join(wrapped(note, 64) for note in notes) or None
 
 
-def _wrapped(text: str, width: int) -> str:
+def wrapped(text: str, width: int) -> str:
     """`text` in lines, none of which ends within "lr = 0.1"."""
     return textwrap.fill(text.replace(" = ", "\0=\0"), width).replace("\0", " ")
 
 
 def words(text: str) -> p9.ggplot:
     """A picture that says why there is none."""
-    lines = "\n\n".join(_wrapped(part, 50) for part in text.splitlines())
+    lines = "\n\n".join(wrapped(part, 50) for part in text.splitlines())
     frame = pd.DataFrame({"x": [0.0], "y": [0.0], "text": [lines]})
     return (
         p9.ggplot(frame, p9.aes("x", "y", label="text"))

@@ -138,7 +138,7 @@ def compare_configs(
     given = numbers | {name: value for name, value in optional.items() if value is not None}
     variation = vary(given | {"optimizer": optimizer, "network": network, "loss": loss}, CHECKS)
     parameter, rows = (*the_lists(variation, "lr=[0.1, 0.2]", [*CHECKS]), "")[:2]
-    check_accepted(variation, _DEFAULTS)
+    check_accepted(variation, DEFAULTS)
     check_not_set(variation)
     split = checked_split(data)
     shared = Run(
@@ -284,4 +284,4 @@ def checked_device(device: torch.device | str) -> torch.device:
         raise ValueError(f"`device` must be usable here; got {device!r}: {reason}. Use 'cpu'.") from cause
 
 
-_DEFAULTS = {name: one.default for name, one in inspect.signature(compare_configs).parameters.items()}
+DEFAULTS = {name: one.default for name, one in inspect.signature(compare_configs).parameters.items()}

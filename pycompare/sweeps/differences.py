@@ -13,7 +13,7 @@ from pycompare.divergence import is_finite
 from pycompare.labels import setting_label
 from pycompare.sweeps.seeds import last_values
 
-_LEVEL, _MOST_TOLD = 0.05, 6
+LEVEL, _MOST_TOLD = 0.05, 6
 _FAR = float(np.finfo(float).max) / 4  # a difference of two such is finite, and further off than that of all losses
 
 
@@ -77,17 +77,22 @@ def difference_words(table: pd.DataFrame, rows: str | None = None) -> str:
     """Which of the `paired_differences` exceed the noise of the seeds, in sentences."""
     if table.empty:
         return ""
-    told = table[table["p_holm"] < _LEVEL].sort_values("p_holm", kind="stable")
+    told = table[table["p_holm"] < LEVEL].sort_values("p_holm", kind="stable")
     count, seeds = len(table), int(table["seeds"].min())
     head = (
         f"{len(told)} of {count} differences at the end exceed the seed noise (Wilcoxon's signed-rank test, paired by"
-        f" seed, p below {_LEVEL:g} after Holm's correction)"
+        f" seed, p below {LEVEL:g} after Holm's correction)"
     )
-    if seeds < (needed := math.ceil(math.log2(2 * count / _LEVEL) + 1e-9)):
+    if seeds < (needed := seeds_needed(count)):
         return f"{head}; {seeds} seed{'s' * (seeds > 1)} cannot show any, {needed} could."
     lines = [_difference_line(row, rows) for row in told.head(_MOST_TOLD).to_dict("records")]
     more = [f"- and {len(told) - _MOST_TOLD} more: differences() has all"] * (len(told) > _MOST_TOLD)
     return "\n".join([head + (":" if lines else "."), *lines, *more])
+
+
+def seeds_needed(comparisons: int) -> int:
+    """From how many seeds on the test can show any of so many differences."""
+    return math.ceil(math.log2(2 * comparisons / LEVEL) + 1e-9)
 
 
 def _difference_line(row: dict[Any, Any], rows: str | None) -> str:

@@ -32,6 +32,7 @@ from pycompare.training.stopping import EarlyStopping, put_weights
 
 NetworkFactory = Callable[[], nn.Module]
 OnEpoch = Callable[[str, int, nn.Module], object]
+OnRun = Callable[["Run", "Outcome"], object]
 CPU, EACH_EPOCH = torch.device("cpu"), EachEpoch()
 
 
@@ -247,10 +248,13 @@ def train_all(
     unit: str = "epoch",
     n_jobs: int | None = 1,
     on_epoch: OnEpoch | None = None,
+    on_run: OnRun | None = None,
     progress: bool = True,
     store: RunStore | str | PathLike[str] | None = None,
 ) -> tuple[pd.DataFrame, list[Outcome]]:
     """Train all `runs`, `n_jobs` at a time; with a `store` those that are not in it, which then are.
+
+    `on_run` is called with each run that is done, and what came of it.
 
     Returns:
         A frame with a row for each row of each run, the run's key before it; and what else came of them.
@@ -265,9 +269,9 @@ def train_all(
     outcomes = [Outcome() for _ in runs]
     with _telling(runs, outcomes, unit, show=progress) as bar:
         if n_jobs == 1:
-            _in_turn(runs, outcomes, bar, on_epoch)
+            _in_turn(runs, outcomes, bar, on_epoch, on_run)
         else:
-            _side_by_side(runs, outcomes, bar, n_jobs)
+            _side_by_side(runs, outcomes, bar, n_jobs, on_run)
     return _frame(runs, outcomes), outcomes
 
 
@@ -309,18 +313,26 @@ def _round_robin(iterators: Iterable[Iterator[None]]) -> None:
             waiting.append(one)
 
 
-def _in_turn(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, on_epoch: OnEpoch | None) -> None:
+def _in_turn(
+    runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, on_epoch: OnEpoch | None, on_run: OnRun | None
+) -> None:
     for i, (run, outcome) in enumerate(zip(runs, outcomes, strict=True)):
         bar.set_description(f"run {i + 1}/{len(runs)}, {run.label}")
         run.train(partial(on_epoch, run.label) if on_epoch else None, bar.update, outcome)
+        if on_run:
+            on_run(run, outcome)
 
 
-def _side_by_side(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, n_jobs: int | None) -> None:
+def _side_by_side(
+    runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, n_jobs: int | None, on_run: OnRun | None
+) -> None:
     from pycompare.sweeps.parallel import run_in_parallel
 
     def keep(i: int, outcome: Outcome) -> None:
         vars(outcomes[i]).update(vars(outcome))
         bar.update(runs[i].monitoring.count(runs[i].options.epochs))
+        if on_run:
+            on_run(runs[i], outcomes[i])
 
     bar.set_description(f"{len(runs)} runs side by side")
     run_in_parallel(Run.train, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())

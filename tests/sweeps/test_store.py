@@ -205,7 +205,7 @@ def test_laboratories_take_a_store(name: str, store: RunStore, trained: list[int
 
 
 def process(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, killed.__file__, folder], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, killed.__file__, folder, "compare"], stdout=subprocess.PIPE, text=True)
 
 
 def done(folder: Path) -> int:
