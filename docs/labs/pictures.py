@@ -1,4 +1,4 @@
-"""Draws the pictures of the pages beside this file: each is what the last line of the Python block above it shows."""
+"""Draws the pictures of the pages beside this file, and of docs/tune.md: each is what the last line of the Python block above it shows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def _run(code: str, namespace: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    pages = sorted(Path(__file__).resolve().parent.glob("*.md"))
+    here = Path(__file__).resolve().parent
+    pages = [*sorted(here.glob("*.md")), here.parent / "tune.md"]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for page in pages:

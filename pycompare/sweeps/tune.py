@@ -138,19 +138,16 @@ def tune(
             giving_back(search.frame),
             progress_bar(search.count(groups, asked), unit="run", show=shown) as search.bar,
         ):
-            at = checked.start()
-            for group in groups:
-                at = search.ask_optuna(group, asked) if asked else search.choose(group, at)
+            at = search.through(groups, asked)
             run, outcome = search.train_once(at)
     chosen = checked.settings(at)
-    arguments = {"epochs": shared.options.epochs, "order": order, "seeds": [*search.seeds], "loss": value_label(loss)}
-    given = {"early_stopping": early_stopping, "restarts": restarts, "halvings": halvings, "trials": trials}
-    told = {name: value_label(value) if name == "early_stopping" else value for name, value in given.items() if value}
+    told = {"epochs": shared.options.epochs, "order": order, "seeds": [*search.seeds], "loss": value_label(loss)}
+    given = {"early_stopping": value_label(early_stopping), "restarts": restarts, "halvings": halvings, "trials": asked}
     return Tuning(
         search.frame(),
         pd.DataFrame(search.path),
         {name: chosen[name] for name in checked.names},
-        arguments | told | {"space": {name: checked.variation.told(name) for name in checked.names}},
+        told | given | {"space": {name: checked.variation.told(name) for name in checked.names}},
         made_with(run, [*search.known.values()]),
         outcome.network,
     )
@@ -206,6 +203,13 @@ class _Search:
         fields = [trials] if trials else [n for group in groups for n in self._fields(group)]
         self._total = len(self.seeds) * sum(fields)
         return self._total
+
+    def through(self, groups: Sequence[Group], trials: int) -> Candidate:
+        """What is left after all decisions."""
+        at = self.space.start()
+        for group in groups:
+            at = self.ask_optuna(group, trials) if trials else self.choose(group, at)
+        return at
 
     def choose(self, group: Group, at: Candidate) -> Candidate:
         """The best of a group's combinations."""
