@@ -20,7 +20,8 @@ from pycompare.labels import setting_label
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.store.description import ARGUMENTS
 from pycompare.sweeps.store.entry import Entry
-from pycompare.sweeps.store.record import LAYOUT, check_layout, damaged, from_file
+from pycompare.sweeps.store.lease import Waiting
+from pycompare.sweeps.store.record import LAYOUT, check_layout, damaged, from_file, unwritable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -166,10 +167,7 @@ class RunStore:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, content)
         except OSError as cause:
-            raise ValueError(
-                f"`store` must be a folder that can be written; got {str(file)!r} ({cause.strerror}). Make room, or"
-                " name another folder. What was stored before is whole."
-            ) from cause
+            raise unwritable(file, cause) from cause
 
     def settings_file(self, name: str) -> Path:
         """Where a run's settings are, when it is finished."""
@@ -186,6 +184,15 @@ class RunStore:
     def unfinished_file(self, name: str) -> Path:
         """Where a run is stored that is not finished: elsewhere, so that another process may finish it meanwhile."""
         return self.folder / "unfinished" / f"{name}.safetensors"
+
+    def lease_file(self, name: str) -> Path:
+        """Where it stands who trains a run. Beside its settings: who creates it over NFS, sees what else came there."""
+        return self.folder / "settings" / f"{name}.lease"
+
+    def remove_dead_leases(self) -> None:
+        """Remove the leases of processes of this machine that are no more."""
+        for name in _names(self.folder / "settings", ".lease"):
+            Waiting().over(self.lease_file(name))
 
     def epochs_of(self, digest: str) -> list[int]:
         """To how many epochs the finished runs go whose names begin with `digest`."""
