@@ -98,7 +98,7 @@ def _through_dask(
         places = {submit(setting): i for i, setting in enumerate(settings)}
         try:
             for task, result in as_completed(places, with_results=True):  # type: ignore[no-untyped-call]
-                keep(places[task], result)
+                keep(places.pop(task), result)  # which the cluster may forget then
         except KilledWorker as cause:
             raise BrokenExecutor(str(cause)) from cause
         finally:

@@ -5,9 +5,9 @@ renews belongs to a process that has died, and is removed by whoever waits for i
 looks whether the file changes while its own clock goes on.
 
 What is assumed of the folder: of two processes that create a file with O_EXCL one fails, as on disks and on NFS from
-version 3 on; a rename is atomic; who opens a file reads what was written before it was last closed. Where that fails, or
-a process stands still for longer than a lease and then goes on, a run is trained twice: what is stored of it is the
-same, and stored once.
+version 3 on; a rename is atomic; who opens a file reads what was in it when it was last closed. Where that fails, or a
+process stands still for longer than a lease and then goes on, a run is trained twice: what is stored of it is the same,
+and there once.
 """
 
 from __future__ import annotations

@@ -38,10 +38,16 @@ class RunStore:
 
     A run is found again by what its numbers depend on: settings, data, initial weights, and the versions of pycompare,
     torch and its kernels. One that was killed goes on from the last epoch that was stored, and one that is asked to go
-    to more epochs than a stored one goes on from there; with the bits that it would have had, on any engine. Several
-    processes and machines may share a folder.
+    to more epochs than a stored one goes on from there; with the bits that it would have had, on any engine.
 
-    - `settings/RUN.json`: of every finished run, its settings, versions, and where it ended;
+    Several processes and machines may share a folder: who makes the same call trains what nobody else trains, waits
+    for the rest, and returns all of it. Who trains a run renews its lease every second; where that has stood still for
+    10 seconds, or belongs to a process of the same machine that is no more, the run is anyone's again, from the last
+    epoch that was stored. The folder must be one on which creating a file with O_EXCL and renaming it are atomic, as on
+    disks and on NFS; elsewhere a run may be trained twice, with the same outcome.
+
+    - `settings/RUN.json`: of every finished run, its settings, versions, and where it ended; `RUN.lease` beside it
+      while the run is trained;
     - `statistics/KIND/RUN.parquet`: its rows, settings in the first columns: all in one frame for polars, duckdb and
       the like by `statistics/EachEpoch/*.parquet`;
     - `weights/RUN.safetensors`: weights of the best and of the last epoch, and what is needed to go on from there;
