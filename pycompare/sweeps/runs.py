@@ -271,7 +271,9 @@ def train_all(
         raise ValueError("`on_epoch` must be None with `store`: what is stored is not trained again. Leave out one.")
     runs = [replace(run, store=kept) for run in runs]
     outcomes = [Outcome() for _ in runs]
-    with _telling(runs, outcomes, unit, show=progress) as bar:
+    with ExitStack() as end, _telling(runs, outcomes, unit, show=progress) as bar:
+        if kept:
+            end.callback(kept.remove_dead_leases)  # such as those of workers that were killed
         for free in _rounds(outcomes, bar):
             now = [runs[i] for i in free], [outcomes[i] for i in free]
             if n_jobs == 1:
@@ -364,12 +366,7 @@ def _side_by_side(runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progres
             bar.update(runs[i].monitoring.count(runs[i].options.epochs))
 
     bar.set_description(f"{len(runs)} runs side by side")
-    try:
-        run_in_parallel(_unless_taken, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
-    except BaseException:
-        if runs[0].store:
-            runs[0].store.remove_dead_leases()
-        raise
+    run_in_parallel(_unless_taken, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
 
 
 def _frame(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from pycompare.sweeps.store import lease as leases
 from pycompare.sweeps.store.lease import TakenError, Waiting, died, held, remove
 from tests.sweeps import shared
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="where processes cannot be seen, leases are given time")
 OF_ANOTHER_MACHINE = b"another 1 0\n"
 
 
@@ -79,7 +80,8 @@ def test_a_lease_that_stands_still_is_over(content: bytes, lease: Path) -> None:
     assert leased(lease.parent) == []
 
 
-def test_a_lease_of_a_process_that_is_no_more_is_over_at_once(lease: Path) -> None:
+def leave(lease: Path) -> None:
+    """`lease` as a process leaves it that is killed."""
     hold = "import sys, time; from pathlib import Path; from pycompare.sweeps.store.lease import held\n"
     hold += f"with held(Path({str(lease)!r})): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True) as child:
@@ -87,9 +89,28 @@ def test_a_lease_of_a_process_that_is_no_more_is_over_at_once(lease: Path) -> No
         assert child.stdout.readline() == "held\n"
         assert not died(lease.read_bytes())
         child.kill()
-    if sys.platform == "linux":
-        assert died(lease.read_bytes())
-        assert Waiting().over(lease)
+        while sys.platform == "linux" and not died(lease.read_bytes()):  # before `child` is waited for, too
+            time.sleep(0.01)
+
+
+@linux
+def test_a_lease_of_a_process_that_is_no_more_is_over_at_once(lease: Path) -> None:
+    leave(lease)
+    assert died(lease.read_bytes())
+    assert Waiting().over(lease)
+    assert leased(lease.parent) == []
+
+
+@linux
+def test_ctrl_c_leaves_no_lease_of_workers_that_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        leave(RunStore(tmp_path).lease_file("0" * 16 + "-3"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pycompare.sweeps.parallel.run_in_parallel", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shared.compare(RunStore(tmp_path), n_jobs=2)
+    assert leased(tmp_path) == []
 
 
 def test_a_lease_that_has_another_owner_meanwhile_is_left_to_it(lease: Path) -> None:
@@ -168,12 +189,6 @@ def test_ctrl_c_leaves_no_lease(tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         assert child.wait() != 0
     assert leased(tmp_path) == []
-
-
-def interrupted_at_home(home: int, *arguments: Any) -> Any:
-    if os.getpid() == home:
-        raise KeyboardInterrupt
-    return _begin(*arguments)
 
 
 _begin = running.begin_training

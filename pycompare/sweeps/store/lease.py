@@ -78,7 +78,7 @@ class Waiting:
 def died(content: bytes) -> bool:
     """Whether the owner of a lease was a process of this machine, and is no more."""
     machine, pid, _ = (_owner(content).decode() or "other 0 0").split()
-    return machine == _machine() != _UNKNOWN and not Path("/proc", pid).exists()
+    return machine == _machine() != _UNKNOWN and not _runs(pid)
 
 
 def remove(lease: Path, content: bytes) -> None:
@@ -115,6 +115,14 @@ def _renew(lease: Path, owner: bytes, ended: Event) -> None:
         with suppress(OSError), lease.open("r+b") as file:  # what fails once may work the next time
             if file.readline() == owner:
                 file.write(str(beats).encode())
+
+
+def _runs(pid: str) -> bool:
+    """Whether a process has this number; one that was killed, and nobody has asked how it ended, has no command."""
+    try:
+        return bool(Path("/proc", pid, "cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def _owner(content: bytes) -> bytes:
