@@ -49,6 +49,8 @@ def run_in_parallel(
     run_all: Callable[..., None] = _beside_workers if isinstance(backend, LokyBackend) else _through_joblib
     if run_all is _beside_workers and threads is not None:
         run_all = partial(_beside_threads, threads)
+    if type(backend).__name__ == "DaskDistributedBackend":
+        run_all = partial(_through_dask, backend)
 
     def note(i: int, result: Result) -> None:
         keep(i, result)
@@ -61,7 +63,7 @@ def run_in_parallel(
         if unfinished:
             raise RuntimeError(
                 f"A worker died before these were finished: {unfinished}."
-                " It may have run out of memory; choose a smaller `n_jobs`."
+                " It may have run out of memory; choose a smaller `n_jobs`. What a store has need not be trained again."
             ) from cause
 
 
@@ -76,6 +78,31 @@ def _through_joblib(
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator" if backend.supports_return_generator else "list")
     for i, result in enumerate(parallel(joblib.delayed(run)(setting) for setting in settings)):
         keep(i, result)
+
+
+def _through_dask(
+    backend: Any,
+    run: Callable[[Setting], Result],
+    settings: Sequence[Setting],
+    _: int | None,
+    keep: Callable[[int, Result], None],
+) -> None:
+    """Every call a task of the cluster's, which gives those of a worker that dies to others, a few times.
+
+    joblib's own way to dask waits for ever for a task that killed all its workers.
+    """
+    from distributed import KilledWorker, as_completed
+
+    submit = partial(backend.client.submit, run, pure=False, **backend.submit_kwargs)
+    with backend.retrieval_context():
+        places = {submit(setting): i for i, setting in enumerate(settings)}
+        try:
+            for task, result in as_completed(places, with_results=True):  # type: ignore[no-untyped-call]
+                keep(places.pop(task), result)  # which the cluster may forget then
+        except KilledWorker as cause:
+            raise BrokenExecutor(str(cause)) from cause
+        finally:
+            backend.client.cancel([*places])
 
 
 def _beside_workers(

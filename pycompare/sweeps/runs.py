@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,6 +22,7 @@ from pycompare.data.split import Split
 from pycompare.labels import value_label
 from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import RandomStream, torch_manual_seed
+from pycompare.sweeps.store.lease import TakenError, Waiting
 from pycompare.sweeps.store.record import Record
 from pycompare.sweeps.store.store import RunStore, checked_store
 from pycompare.threads import torch_threads
@@ -33,6 +36,7 @@ from pycompare.training.stopping import EarlyStopping, put_weights
 NetworkFactory = Callable[[], nn.Module]
 OnEpoch = Callable[[str, int, nn.Module], object]
 OnRun = Callable[["Run", "Outcome"], object]
+_LOOK = 0.1  # seconds after which to look again whether others have done with a run
 CPU, EACH_EPOCH = torch.device("cpu"), EachEpoch()
 
 
@@ -47,6 +51,7 @@ class Outcome:
         start: which of a run's starts it is, from 1.
         stopped: whether early stopping ended it.
         value: the best so far of what early stopping goes by; else NaN.
+        taken: the lease of somebody else, who trains the run; else None.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -56,6 +61,7 @@ class Outcome:
     start: int = 1
     stopped: bool = False
     value: float = math.nan
+    taken: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -130,12 +136,14 @@ class Run:
     ) -> Outcome:
         """One start. Its random scope, which one thread at a time may enter, lasts for the training, too, where that
         may draw."""
-        with torch_threads(self.options.threads), ExitStack() as scope:
+        with torch_threads(self.options.threads), ExitStack() as held, ExitStack() as scope:
             scope.enter_context(torch_manual_seed(self.seed, self.device))
             network = self._network()
             entry = self.store.entry(self, network) if self.store else None
-            if entry and (kept := entry.finished(tensors=self.keep_network)):
-                return self._as_stored(kept, network, outcome)
+            if entry:
+                held.enter_context(entry.lease())
+                if kept := entry.finished(tensors=self.keep_network):
+                    return self._as_stored(kept, network, outcome)
             training = self._begin(network)
             outcome.engine, outcome.why = training.engine.name, training.why
             if entry:
@@ -267,11 +275,15 @@ def train_all(
         raise ValueError("`on_epoch` must be None with `store`: what is stored is not trained again. Leave out one.")
     runs = [replace(run, store=kept) for run in runs]
     outcomes = [Outcome() for _ in runs]
-    with _telling(runs, outcomes, unit, show=progress) as bar:
-        if n_jobs == 1:
-            _in_turn(runs, outcomes, bar, on_epoch, on_run)
-        else:
-            _side_by_side(runs, outcomes, bar, n_jobs, on_run)
+    with ExitStack() as end, _telling(runs, outcomes, unit, show=progress) as bar:
+        if kept:
+            end.callback(kept.remove_dead_leases)  # such as those of workers that were killed
+        for free in _rounds(outcomes, bar):
+            now = [runs[i] for i in free], [outcomes[i] for i in free]
+            if n_jobs == 1:
+                _in_turn(*now, bar, on_epoch, on_run)
+            else:
+                _side_by_side(*now, bar, n_jobs, on_run)
     return _frame(runs, outcomes), outcomes
 
 
@@ -313,13 +325,43 @@ def _round_robin(iterators: Iterable[Iterator[None]]) -> None:
             waiting.append(one)
 
 
+def _rounds(outcomes: Sequence[Outcome], bar: Progress) -> Iterator[list[int]]:
+    """The places of all runs; then, as long as somebody else trains some, of those whose lease is over."""
+    yield [*range(len(outcomes))]
+    waiting, told = Waiting(), 0
+    while taken := {i: outcome.taken for i, outcome in enumerate(outcomes) if outcome.taken}:
+        if free := [i for i, lease in taken.items() if waiting.over(lease)]:
+            yield free
+        elif len(taken) == told:
+            time.sleep(_LOOK)
+        else:
+            told = len(taken)
+            bar.set_description(f"waiting for {told} runs that others train in this store")
+
+
+def _unless_taken(
+    run: Run,
+    watch: Callable[[int, nn.Module], object] | None = None,
+    tick: Callable[[], object] = bool,
+    outcome: Outcome | None = None,
+) -> Outcome:
+    """As `run.train`, where nobody else is about it; else the outcome says who."""
+    outcome = outcome or Outcome()
+    outcome.taken = None
+    try:
+        return run.train(watch, tick, outcome)
+    except TakenError as taken:
+        outcome.taken = taken.lease
+        return outcome
+
+
 def _in_turn(
     runs: Sequence[Run], outcomes: Sequence[Outcome], bar: Progress, on_epoch: OnEpoch | None, on_run: OnRun | None
 ) -> None:
     for i, (run, outcome) in enumerate(zip(runs, outcomes, strict=True)):
         bar.set_description(f"run {i + 1}/{len(runs)}, {run.label}")
-        run.train(partial(on_epoch, run.label) if on_epoch else None, bar.update, outcome)
-        if on_run:
+        _unless_taken(run, partial(on_epoch, run.label) if on_epoch else None, bar.update, outcome)
+        if on_run and not outcome.taken:
             on_run(run, outcome)
 
 
@@ -330,12 +372,13 @@ def _side_by_side(
 
     def keep(i: int, outcome: Outcome) -> None:
         vars(outcomes[i]).update(vars(outcome))
-        bar.update(runs[i].monitoring.count(runs[i].options.epochs))
-        if on_run:
-            on_run(runs[i], outcomes[i])
+        if not outcome.taken:
+            bar.update(runs[i].monitoring.count(runs[i].options.epochs))
+            if on_run:
+                on_run(runs[i], outcomes[i])
 
     bar.set_description(f"{len(runs)} runs side by side")
-    run_in_parallel(Run.train, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
+    run_in_parallel(_unless_taken, runs, [run.label for run in runs], n_jobs, keep, threads=runs[0].threads())
 
 
 def _frame(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> pd.DataFrame:

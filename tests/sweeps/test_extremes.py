@@ -51,7 +51,7 @@ def test_a_descent_beyond_float32() -> None:
         ({"lr": [10**400]}, ValueError, "`lr` must be finite"),
         ({"lr": [0.1], "engine": np.array(["auto", "fused"])}, ValueError, "`engine` must be one of auto"),
         ({"lr": [0.1], "dtype": np.array([1, 2])}, ValueError, "`dtype` must be one of float32"),
-        ({"lr": [0.1], "optimizer": np.array(["sgd"])}, ValueError, "`optimizer` must be one of"),
+        ({"lr": [0.1], "optimizer": np.array(["sdg"])}, ValueError, "`optimizer` must be one of"),
         ({"lr": [0.1], "progress": np.array([1, 2])}, TypeError, "`progress` must be True or False"),
         ({"lr": [0.1], "data": np.ones(3)}, TypeError, "`data` must be a Split"),
         (

@@ -71,7 +71,7 @@ def _everything(network: nn.Module, data: Any, options: Options) -> dict[str, An
     training = _begun(network, data, options)
     assert training.engine.name == options.engine
     with torch_threads(1):
-        rows = list(training.epochs())
+        rows = [row for _, rows in training.epochs() for row in rows]
     parameters, flat = list(training.network.parameters()), training.engine.flat  # type: ignore[attr-defined]
     tensors = {str(i): tensor for i, p in enumerate(parameters) for tensor in (p.detach(), p.grad)}
     return {"curves": torch.tensor([list(row.values()) for row in rows]), **tensors, **flat.state}
@@ -331,7 +331,7 @@ def test_what_changes_between_epochs_is_seen() -> None:
     curves = []
     for name in ("compiled", "fused"):
         training = _begun(_chain(nn.ReLU()), (DATA, DATA), _options(name, epochs=6, optimizer="sgd"))
-        for row in training.epochs():
+        for _, (row,) in training.epochs():
             training.opt.param_groups[0].update(lr=0.1 * row["epoch"], momentum=0.9 if row["epoch"] > 2 else 0.0)
             curves.append(row)
     assert curves[:6] == curves[6:]

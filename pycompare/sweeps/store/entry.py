@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pycompare.sweeps.store.description import ARGUMENTS, settings_of, versions
+from pycompare.sweeps.store.lease import held
 from pycompare.sweeps.store.record import LAYOUT, Record, from_file, to_bytes
 from pycompare.training.loop import Training
 from pycompare.training.state import resume, take_state
@@ -48,6 +50,16 @@ class Entry:
         """The entry of `run`, which has just made `network`."""
         settings, digest = settings_of(run, network)
         return cls(store, f"{digest}-{run.options.epochs}", settings, run.monitoring.resumes)
+
+    def lease(self) -> AbstractContextManager[None]:
+        """The scope in which nobody else trains the run; none is needed where it is finished.
+
+        Raises:
+            TakenError: somebody else has it.
+        """
+        if self.store.settings_file(self.name).exists():
+            return nullcontext()
+        return held(self.store.lease_file(self.name))
 
     def finished(self, *, tensors: bool) -> Record | None:
         """The end of the run, where it is stored."""

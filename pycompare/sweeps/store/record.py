@@ -76,3 +76,11 @@ def damaged(path: Path, cause: object) -> ValueError:
         f"`store` must hold whole files of a store; got {str(path)!r}, which cannot be read ({cause})."
         " Remove its run (`pycompare runs rm`); it is then trained anew. All others are as they were."
     )
+
+
+def unwritable(path: Path, cause: OSError) -> ValueError:
+    """The error for a file that cannot be written."""
+    return ValueError(
+        f"`store` must be a folder that can be written; got {str(path)!r} ({cause.strerror}). Make room, or"
+        " name another folder. What was stored before is whole."
+    )

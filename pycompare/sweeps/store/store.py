@@ -20,7 +20,8 @@ from pycompare.labels import setting_label
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.store.description import ARGUMENTS
 from pycompare.sweeps.store.entry import Entry
-from pycompare.sweeps.store.record import LAYOUT, check_layout, damaged, from_file
+from pycompare.sweeps.store.lease import Waiting
+from pycompare.sweeps.store.record import LAYOUT, check_layout, damaged, from_file, unwritable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,10 +38,16 @@ class RunStore:
 
     A run is found again by what its numbers depend on: settings, data, initial weights, and the versions of pycompare,
     torch and its kernels. One that was killed goes on from the last epoch that was stored, and one that is asked to go
-    to more epochs than a stored one goes on from there; with the bits that it would have had, on any engine. Several
-    processes and machines may share a folder.
+    to more epochs than a stored one goes on from there; with the bits that it would have had, on any engine.
 
-    - `settings/RUN.json`: of every finished run, its settings, versions, and where it ended;
+    Several processes and machines may share a folder: who makes the same call trains what nobody else trains, waits
+    for the rest, and returns all of it. Who trains a run renews its lease every second; where that has stood still for
+    10 seconds, or belongs to a process of the same machine that is no more, the run is anyone's again, from the last
+    epoch that was stored. The folder must be one on which creating a file with O_EXCL and renaming it are atomic, as on
+    disks and on NFS; elsewhere a run may be trained twice, with the same outcome.
+
+    - `settings/RUN.json`: of every finished run, its settings, versions, and where it ended; `RUN.lease` beside it
+      while the run is trained;
     - `statistics/KIND/RUN.parquet`: its rows, settings in the first columns: all in one frame for polars, duckdb and
       the like by `statistics/EachEpoch/*.parquet`;
     - `weights/RUN.safetensors`: weights of the best and of the last epoch, and what is needed to go on from there;
@@ -166,10 +173,7 @@ class RunStore:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, content)
         except OSError as cause:
-            raise ValueError(
-                f"`store` must be a folder that can be written; got {str(file)!r} ({cause.strerror}). Make room, or"
-                " name another folder. What was stored before is whole."
-            ) from cause
+            raise unwritable(file, cause) from cause
 
     def settings_file(self, name: str) -> Path:
         """Where a run's settings are, when it is finished."""
@@ -186,6 +190,15 @@ class RunStore:
     def unfinished_file(self, name: str) -> Path:
         """Where a run is stored that is not finished: elsewhere, so that another process may finish it meanwhile."""
         return self.folder / "unfinished" / f"{name}.safetensors"
+
+    def lease_file(self, name: str) -> Path:
+        """Where it stands who trains a run. Beside its settings: who creates it over NFS, sees what else came there."""
+        return self.folder / "settings" / f"{name}.lease"
+
+    def remove_dead_leases(self) -> None:
+        """Remove the leases of processes of this machine that are no more."""
+        for name in _names(self.folder / "settings", ".lease"):
+            Waiting().over(self.lease_file(name))
 
     def epochs_of(self, digest: str) -> list[int]:
         """To how many epochs the finished runs go whose names begin with `digest`."""
