@@ -1,4 +1,7 @@
-"""Draws the pictures of the pages beside this file, and of docs/tune.md: each is what the last line of the Python block above it shows."""
+"""Draws the pictures of the pages beside this file, and docs/tune.md's.
+
+Each is what the last line of the Python block above it shows.
+"""
 
 from __future__ import annotations
 

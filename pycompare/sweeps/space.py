@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +95,14 @@ def checked_order(order: str | Sequence[str | Sequence[str]] | None, names: Coll
         return [(name,) for name in names]
     if isinstance(order, str) and order in WAYS:
         return [tuple(names)]
-    if isinstance(order, str) or not isinstance(order, Iterable):
+    groups: list[Any] = [None]
+    if isinstance(order, (list, tuple)):
+        groups = [(one,) if isinstance(one, str) else one for one in order]
+    if not all(isinstance(group, (list, tuple)) for group in groups):
         raise ValueError(
-            f"`order` must be a list of names, 'grid' or 'optuna'; got {order!r}. {nearest(order, WAYS)}Pass e.g."
-            f" {[*names]}."
+            f"`order` must be a list of names and tuples of names, 'grid' or 'optuna'; got {order!r}."
+            f" {nearest(order, WAYS)}Pass e.g. {[*names]}."
         )
-    groups = [(one,) if isinstance(one, str) else tuple(one) for one in order]
     told = [name for group in groups for name in group]
     for name in told:
         if name not in names:
@@ -114,7 +116,7 @@ def checked_order(order: str | Sequence[str | Sequence[str]] | None, names: Coll
         raise ValueError(
             f"`order` must name every list of `space`; {missing[0]!r} is missing. Add it, or give it one value."
         )
-    return [group for group in groups if group]
+    return [tuple(group) for group in groups if group]
 
 
 def _keywords(network: Callable[..., nn.Module] | None) -> list[str]:
@@ -127,7 +129,12 @@ def _keywords(network: Callable[..., nn.Module] | None) -> list[str]:
             " arguments, such as def network(width): ..."
         )
     kinds = inspect.Parameter
-    parameters = inspect.signature(network).parameters.values()
+    try:
+        parameters = inspect.signature(network).parameters.values()
+    except ValueError as cause:
+        raise TypeError(
+            f"`network` must be a callable whose arguments can be seen; got {network!r}. Wrap it in a function."
+        ) from cause
     by_name = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
     return by_name + ["**"] * any(p.kind is kinds.VAR_KEYWORD for p in parameters)
 

@@ -53,7 +53,7 @@ def test_its_other_options() -> None:
     ("options", "message"),
     [
         ("", "must have a list of values to choose from"),
-        ("--lr 0.1,x", "`lr` must be a number, or several separated by commas; got '0.1,x'"),
+        ("--lr 0.1,x", "--lr must be a number, or several separated by commas; got '0.1,x'"),
         ("--hidden 10,ax5", "--hidden must be widths such as 10 or 50x50, separated by commas; got '10,ax5'"),
         ("--lr 0.1,0.2 --order lr+momentum", "--order must name what `space` has lists of; got 'momentum'"),
         ("--lr 0.1,0.2 --trials 3", "--trials must be given with order='optuna', and only with it"),

@@ -120,6 +120,18 @@ ENOUGH: dict[str, dict[str, Any]] = {
     "weight_decay_restarts": {"weight_decay": 0.1, "epochs": 1, "most_epochs": 2, "batch_size": 4},
     "compare_one_cycle": {"max_lr": 0.1, "epochs": 2, "batch_size": 4},
 }
+TUNE: dict[str, list[Any]] = {name: values for name, values in SHORT.items() if name != "optimizer"} | {
+    "space": [
+        {"lr": [0.1, 0.01]},
+        {"hidden": [1, (2, 2)], "lr": [1e30, 0]},
+        {"optimizer": ["sgd", "adam"]},
+        {"lr": 1},
+    ],
+    "order": [None, "grid", "optuna", ["lr"], [("lr", "hidden")]],
+    "epochs": [1, 2],
+    "halvings": [0, 1],
+    "trials": [None, 1],
+}
 TRAINING: dict[str, list[Any]] = {
     "network": [MLP, torch.nn.Identity],
     "ds_train": [SET, CLASSES.train, []],
@@ -212,6 +224,7 @@ COMMANDS = [
     ["lab", "landscape", "descend", "--epochs", "2"],
     ["lab", "landscape", "paths", "--lr", "0.1,0.01", "--epochs", "1", "--points", "3"],
     ["lab", "one-cycle", "--epochs", "1", "--seeds", "1"],
+    ["tune", "--lr", "0.1,0.01", "--epochs", "1", "--seeds", "1"],
     ["lab", "lr-range", "--steps", "5", "--seeds", "1"],
     ["--version"],
     ["doctor", "--help"],
@@ -308,6 +321,10 @@ TARGETS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
         )
         for name, choices in LABS.items()
     },
+    "tune": (
+        calls(TUNE, left_alone=("n_jobs",)),
+        lambda a: pycompare.tune(**({"space": {"lr": [0.1, 0.2]}, "data": SMALL, "seeds": 1, "epochs": 1} | a)),
+    ),
     "plane": (calls(PLANE), lambda a: plane(**({"network": NETWORK, "data": SMALL, "n": 2} | a))),
     "classification_data": (
         calls(CLASSIFICATION),

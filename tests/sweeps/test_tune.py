@@ -336,8 +336,9 @@ ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"order": ["lr"]}, ValueError, "`order` must name every list of `space`; 'hidden' is missing"),
     ({"order": ["lr", "lr"]}, ValueError, "`order` must name each list once; got 'lr' again"),
     ({"order": ["beta1"]}, ValueError, "`order` must name what `space` has lists of; got 'beta1'.*It has lr, hidden"),
-    ({"order": "gird"}, ValueError, "`order` must be a list of names, 'grid' or 'optuna'.*Did you mean 'grid'"),
+    ({"order": "gird"}, ValueError, "`order` must be a list of names and tuples of names, 'grid'.*Did you mean 'grid'"),
     ({"order": 3}, ValueError, "`order` must be a list of names"),
+    ({"order": ["lr", 0.5]}, ValueError, r"`order` must be a list of names and tuples of names.*got \['lr', 0.5\]"),
     ({"order": "optuna"}, ValueError, "`trials` must be given with order='optuna', and only with it; got None"),
     ({"trials": 3}, ValueError, "`trials` must be given with order='optuna', and only with it; got 3 with None"),
     ({"halvings": -1}, ValueError, "`halvings` must be at least 0"),
@@ -348,6 +349,7 @@ ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"n_jobs": 0}, ValueError, "`n_jobs` must be 1 or more"),
     ({"progress": 1}, TypeError, "`progress` must be True or False"),
     ({"data": 3}, TypeError, "`data` must be a Split"),
+    ({"network": dict}, TypeError, "`network` must be a callable whose arguments can be seen"),
     ({"network": MLP(2)}, TypeError, "`network` must be a callable that makes a fresh network"),
     ({"space": {"lr": [1]}, "network": lambda: None}, TypeError, "`network` must make a torch.nn.Module"),
     (
