@@ -23,9 +23,11 @@ fuzz: $(VENV)/installed-dev
 	mkdir -p out
 	FUZZ_CALLS=10000 FUZZ_REPORT=out/fuzz.json $(VENV)/bin/python -m pytest -q tests/fuzz
 
-# Processes that are killed while they train into a store, 50 times: nothing is lost, and nothing counted twice.
+# Processes that are killed while they train into a store, 50 times, and a worker of dask's in the middle of 1,000 runs: nothing is
+# lost, and nothing counted twice.
 torture: $(VENV)/installed-dev
 	KILLS=50 $(VENV)/bin/python -m pytest -q tests/sweeps/test_store.py tests/sweeps/test_tune.py -k killed_at_any_moment
+	RUNS=1000 $(VENV)/bin/python -m pytest -q tests/sweeps/test_dask.py -k killed
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,fast]'

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import distributed
 import joblib
 import numpy as np
@@ -33,7 +34,9 @@ def _nothing_leaks() -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
+    """Two workers. Who is killed twice within 15 seconds is given up for good by default."""
     with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
         distributed.Client(local),
     ):

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -441,3 +442,70 @@ def test_arguments(arguments: dict[str, Any], error: type[Exception], message: s
 def test_a_store_and_on_epoch_exclude_each_other(store: RunStore) -> None:
     with pytest.raises(ValueError, match="`on_epoch` must be None with `store`"):
         compare(store, on_epoch=print)
+
+
+READERS = {
+    "polars": lambda files: sys.modules["polars"].read_parquet(files).to_pandas(),
+    "duckdb": lambda files: sys.modules["duckdb"].sql(f"SELECT * FROM '{files}'").df(),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_others_read_the_frame_from_the_files(reader: str, store: RunStore) -> None:
+    pytest.importorskip(reader)
+    compare(store, optimizer="adamw")
+    compare(store, optimizer="adam")
+    theirs = READERS[reader](str(store.folder / "statistics" / "EachEpoch" / "*.parquet"))
+    key, ours = ["run", "epoch"], store.frame()
+    assert theirs.columns.tolist() == ours.columns.tolist()
+    theirs, ours = (one.sort_values(key, ignore_index=True).drop(columns="momentum") for one in (theirs, ours))
+    pd.testing.assert_frame_equal(theirs, ours, check_exact=True, check_dtype=False)
+
+
+@pytest.mark.parametrize("denied", ["settings", "statistics"], ids=["before training", "after it"])
+def test_a_folder_that_becomes_read_only_is_one_clear_error(
+    denied: str, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(store, lr=[0.1])
+    before = store.runs()
+    write = Path.open
+
+    def read_only(self: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        if denied in self.parts and mode in ("wb", "xb"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return write(self, mode, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", read_only)
+        with pytest.raises(ValueError, match=r"`store` must be a folder .*\(Read-only file system\). Make room"):
+            compare(store, lr=[0.1, 0.01])
+    pd.testing.assert_frame_equal(store.runs(), before)
+    assert len(compare(store, lr=[0.1, 0.01]).data) == 6
+
+
+def mounted(folder: Path, options: str) -> bool:
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if sys.platform != "linux" or not mounted(folder, "size=512k"):
+        pytest.skip("nothing may be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_real_disk_that_is_full_or_read_only(small_disk: Path) -> None:
+    store = RunStore(small_disk / "runs")
+    with pytest.raises(ValueError, match=r"`store` .*\(No space left on device\). Make room"):
+        compare(store, lr=[i / 100 for i in range(1, 30)])
+    stored = len(store.runs())
+    assert 0 < stored < 29
+    assert list(small_disk.rglob("*.lease*")) == []
+    assert len(store.frame()) == 3 * stored
+    assert mounted(small_disk, "remount,ro")
+    with pytest.raises(ValueError, match=r"`store` must be in a folder .*Read-only file system"):
+        compare(store, lr=[0.5])
+    assert len(store.frame()) == 3 * stored
