@@ -28,6 +28,7 @@ from pycompare.training.losses import find_loss
 from pycompare.training.monitoring import WholeSets
 from pycompare.training.network import checked_widths
 from pycompare.training.options import Options
+from pycompare.training.stopping import EarlyStopping
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -51,6 +52,7 @@ def compare_dropout(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    early_stopping: EarlyStopping | None = None,
     store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> DropoutComparison:
@@ -67,8 +69,8 @@ def compare_dropout(
         sigma: standard deviation of the initial weights, 0 or more.
         epochs, batch_size: 1 or more.
         lr, weight_decay: of AdamW, 0 or more.
-        seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`. Only without dropout do the
-            engines "fused" and "compiled" apply.
+        seed, seeds, n_jobs, engine, threads, early_stopping, store, progress: as in `compare_configs`. Only without
+            dropout do the engines "fused" and "compiled" apply.
 
     Returns:
         A `DropoutComparison`: loss and error on both sets by epoch.
@@ -90,7 +92,7 @@ def compare_dropout(
         raise ValueError("`p` must be above 0 where `input_p` is a list, as 0 drops no input either; got 0. Take 0.5.")
     split, loss = checked_split(data, digits_data), find_loss("cross_entropy")
     rates = {"lr": number("lr", lr, at_least=0), "weight_decay": number("weight_decay", weight_decay, at_least=0)}
-    options = Options(epochs, batch_size, "adamw", rates, loss, engine, threads)
+    options = Options(epochs, batch_size, "adamw", rates, loss, engine, threads, early_stopping=early_stopping)
     widths = checked_widths(hidden)
     make = partial(_classifier, (_columns(split), *widths, class_count(split)), number("sigma", sigma, at_least=0))
     several = checked_seeds(seed, seeds)

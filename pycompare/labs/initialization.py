@@ -35,6 +35,7 @@ from pycompare.training.monitoring import WholeSets
 from pycompare.training.network import first_parameter
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.options import Options, checked_dtype
+from pycompare.training.stopping import EarlyStopping
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -62,6 +63,7 @@ def compare_inits(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    early_stopping: EarlyStopping | None = None,
     store: RunStore | str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> InitComparison:
@@ -83,6 +85,7 @@ def compare_inits(
         lr: learning rate, 0 or more.
         optimizer, loss: as in `train_valid`.
         zero_bias: False leaves the biases as the network draws them.
+        early_stopping: as in `compare_configs`; its patience counts evaluations.
         dtype, n_jobs, engine, threads, store, progress: as in `compare_configs`.
 
     Returns:
@@ -108,7 +111,9 @@ def compare_inits(
     first = Run(
         make,
         split,
-        Options(steps // every, len(split.train), optimizer, rate, known, engine, threads),
+        Options(
+            steps // every, len(split.train), optimizer, rate, known, engine, threads, early_stopping=early_stopping
+        ),
         checked_seed(seed),
         dtype=checked_dtype(dtype),
         monitoring=WholeSets(every, "step"),

@@ -17,6 +17,7 @@ from pycompare.sweeps.store.store import RunStore
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.schedules import ConstantRate, CosineOneCycle, OneCycle, Schedule, checked_momentum
+from pycompare.training.stopping import EarlyStopping
 
 _HELD = {"constant": 1, "constant, a third": 3, "constant, a tenth": 10}  # the lower bounds that Smith's report names
 
@@ -37,6 +38,7 @@ def compare_one_cycle(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    early_stopping: EarlyStopping | None = None,
     store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
 ) -> Comparison:
@@ -49,7 +51,8 @@ def compare_one_cycle(
         epochs, batch_size: 1 or more; 4 steps in all at least.
         data: training and validation set; `course_data().standardized()` unless given.
         optimizer: as in `train_valid`; one that has a momentum, or betas.
-        network, loss, weight_decay, seed, seeds, n_jobs, engine, threads, store, progress: as in `compare_configs`.
+        network, loss, weight_decay, seed, seeds, n_jobs, engine, threads, early_stopping, store, progress: as in
+            `compare_configs`.
 
     Returns:
         A `Comparison` over schedule: "1cycle" (`OneCycle`), "cosine 1cycle" (`CosineOneCycle`), "constant", "constant,
@@ -88,6 +91,7 @@ def compare_one_cycle(
         n_jobs=n_jobs,
         engine=engine,
         threads=threads,
+        early_stopping=early_stopping,
         store=store,
         progress=progress,
         **of_momentum,

@@ -1,4 +1,4 @@
-"""The laboratories of hyper-parameters keep their runs in a store, and take them from there."""
+"""Laboratories keep their runs in a store, take them from there, and end on a plateau."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import pytest
 
 from pycompare import (
     MLP,
+    EarlyStopping,
     RunStore,
     Split,
     compare_batch_sizes,
+    compare_dropout,
+    compare_inits,
     compare_one_cycle,
+    digits_data,
     discipline,
     momentum_test,
     weight_decay_search,
 )
 
+DIGITS = digits_data(n=100, n_valid=50)
 X = np.random.default_rng(1).normal(size=(120, 3))
 GIVEN: dict[str, Any] = {
     "data": Split.from_arrays(X, np.sin(X[:, 0]) + X[:, 1] ** 2),
@@ -70,3 +75,23 @@ def test_the_whole_recipe_is_stored(tmp_path: Path) -> None:
 def test_seconds_are_not_stored(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="`store` must be None with budget 'seconds'"):
         compare_batch_sizes([8], "seconds", 0.1, **GIVEN, store=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("laboratory", "settings", "when"),
+    [
+        (compare_dropout, {"p": [0, 0.5], "epochs": 12, "hidden": (4,), "data": DIGITS}, "epoch"),
+        (compare_inits, {"sigma": [0.5, 1], "steps": 40, "every": 2}, "step"),
+        (compare_one_cycle, {"max_lr": 0.05, "epochs": 30, "data": GIVEN["data"]}, "epoch"),
+    ],
+)
+def test_trainings_end_on_a_plateau(laboratory: Any, settings: dict[str, Any], when: str) -> None:
+    whole = laboratory(**settings, seeds=2, progress=False).data
+    stopped = laboratory(
+        **settings, seeds=2, progress=False, early_stopping=EarlyStopping(patience=2, min_delta=0.01)
+    ).data
+    assert len(stopped) < len(whole)
+    for key, run in stopped.groupby(["config", "seed"], sort=False):
+        same = whole[(whole["config"] == key[0]) & (whole["seed"] == key[1])].iloc[: len(run)]
+        assert run["valid_loss"].tolist() == same["valid_loss"].tolist()
+    assert when in stopped
