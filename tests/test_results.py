@@ -22,6 +22,7 @@ from torch import nn
 import pycompare
 from pycompare import (
     Comparison,
+    Discipline,
     GradientRecord,
     GradientRecorder,
     activation_statistics,
@@ -91,8 +92,9 @@ def test_a_result(name: str, tmp_path: Path) -> None:
     result = RESULTS[name]()
     assert result.summary().to_string(index=False) in repr(result)
     assert isinstance(result.plot(), ggplot)
-    csv, png, settings = result.save(tmp_path / "new")
+    csv, png, settings, *parts = result.save(tmp_path / "new")
     assert (csv.name, png.name, settings.name) == (f"{name}.csv", f"{name}.png", "settings.json")
+    assert bool(parts) == isinstance(result, Discipline)
     read = pd.read_csv(csv)
     pd.testing.assert_frame_equal(
         read, pd.read_csv(io.StringIO(result.data.to_csv(index=False))), check_exact=True, check_dtype=True

@@ -96,7 +96,7 @@ def rebuilt(told: Any, tensors: Mapping[str, Tensor]) -> Any:
     return tuple(values) if kind == "tuple" else values
 
 
-# Not by `state_dict` and `load_state_dict`, which cast a float32 state of float64 parameters, and import torch._dynamo.
+# Not by `state_dict` and `load_state_dict`, which cast a float32 state of float64 parameters, and load `torch._dynamo`.
 def _optimizer_state(opt: torch.optim.Optimizer) -> dict[str, Any]:
     """State and settings of an optimizer, parameters by their place."""
     groups = [{name: value for name, value in group.items() if name != "params"} for group in opt.param_groups]

@@ -96,8 +96,8 @@ def _split(targets: Any) -> Split:
         (nn.MSELoss(reduction="none"), [0, 1, 2, 3], "`loss` must return a scalar tensor"),
         (lambda outputs, _: torch.zeros(()), [0, 1, 2], "`loss` must depend on the network's outputs; got <lambda>"),
         (lambda outputs, _: (0 * outputs).sum() + 3, [0, 1, 2], "`loss` must depend .* which returns 3.0 whatever"),
-        (np.array(["mse", "l1"]), [0, 1, 2], "`loss` must be one of mse, "),
-        (["mse"], [0, 1, 2], "`loss` must be one of mse, "),
+        (np.array(["mse", "l2"]), [0, 1, 2], "`loss` must be one of mse, "),
+        (["mes"], [0, 1, 2], "`loss` must be one of mse, .* Did you mean 'mse'?"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(loss: Any, targets: list[float], message: str) -> None:

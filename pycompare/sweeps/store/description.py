@@ -75,7 +75,7 @@ def settings_of(run: Run, network: nn.Module) -> tuple[dict[str, Any], str]:
 @cache
 def versions() -> dict[str, str]:
     """Of what the bits depend on: pycompare, torch, and MKL's kernels on this machine."""
-    return {"pycompare": _version("pycompare-rtorch"), "torch": torch.__version__, "kernels": mkl_kernels()}
+    return {"pycompare": _version("pycompare-rtorch"), "torch": _version("torch"), "kernels": mkl_kernels()}
 
 
 def digest(described: Any) -> str:
