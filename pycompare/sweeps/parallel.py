@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Event
@@ -19,6 +19,7 @@ from pycompare.threads import StoppedError, stoppable, torch_threads
 Setting = TypeVar("Setting")
 Result = TypeVar("Result")
 _IDLE_SECONDS = 300  # after which a worker ends, as joblib's do
+_LOOK = 0.05  # seconds
 
 
 def run_in_parallel(
@@ -162,6 +163,8 @@ def _beside_threads(
         helpers = [executor.submit(take) for _ in range(others)]
         take()
         for helper in helpers:
+            while not helper.done():  # Ctrl-C may reach another thread, and wakes nobody who waits without an end
+                wait([helper], timeout=_LOOK)
             helper.result()
 
 
