@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,9 +41,8 @@ def constant_loss(targets: Tensor, loss: Loss) -> float | None:
     return math.sqrt(value) if loss.rooted else value
 
 
-def divergence_advice(parameter: str, values: tuple[Any, ...], lr: float, size: float) -> str:
-    """Which way to go, for runs over `values` of `parameter` (at this `lr`, if another), on inputs of this size."""
-    least = min(values) if parameter == "lr" else lr
+def divergence_advice(parameter: str, least: float, size: float) -> str:
+    """Which way to go, for runs over `parameter` whose smallest lr is `least` (0 where unknown), on inputs so large."""
     unscaled = (
         f"The inputs are unscaled: the root mean square of one column is {_short(size)}, where 1 is usual."
         " Split.standardized() gives every column mean 0 and deviation 1, by those of the training set."

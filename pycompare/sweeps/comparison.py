@@ -179,8 +179,9 @@ class Comparison(Result):
     def _advice(self) -> str:
         varied = {self.parameter: self.values} | ({self.rows: self.row_values} if self.rows else {})
         scheduled = "schedule" in (*varied, *self.arguments)
-        lr = 0.0 if scheduled else min(varied.get("lr", (self.arguments.get("lr", 0.0),)))
-        return divergence_advice(self.parameter, self.values, lr, self.input_size)
+        rates = [rate for rate in varied.get("lr", (self.arguments.get("lr", 0.0),)) if not isinstance(rate, str)]
+        least = 0.0 if scheduled else min(rates, default=0.0)  # which names do not tell
+        return divergence_advice(self.parameter, least, self.input_size)
 
     def _settings(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in self._saved}

@@ -128,7 +128,7 @@ def _distinct(name: str, values: Any, check: Check) -> list[Any]:
     if twice:
         raise ValueError(
             f"`{name}` must hold distinct values; got `{twice[0]}` more than once (numbers to 15 digits, functions by"
-            ' name). Drop the duplicate, or name them: {name}={{"one": ..., "other": ...}}.'
+            f' name). Drop the duplicate, or name them: {name}={{"one": ..., "other": ...}}.'
         )
     return listed
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pycompare import Comparison, Split, compare_configs, course_data
-from pycompare.sweeps.advice import divergence_advice, input_size
+from pycompare.sweeps.advice import input_size
 from pycompare.training.losses import find_loss
 
 SMALL = Split.from_arrays(torch.linspace(-1, 1, 30)[:, None], torch.linspace(-1, 1, 30) ** 2)
@@ -148,7 +148,7 @@ def test_kept_networks_have_parameters_of_their_own() -> None:
     ],
 )
 def test_which_way_to_go(parameter: str, values: tuple[float, ...], size: float, advice: str) -> None:
-    assert divergence_advice(parameter, values, 0.3, size) == advice
+    assert Comparison(pd.DataFrame(), parameter, values, {"lr": 0.3}, input_size=size)._advice() == advice
 
 
 def test_sgd_on_the_course_data_tells_that_the_inputs_are_unscaled() -> None:

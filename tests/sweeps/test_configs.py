@@ -384,3 +384,10 @@ def test_folders_of_older_versions_have_one_list(tmp_path: Path) -> None:
     del settings["comparison"]["rows"], settings["comparison"]["row_values"]
     (tmp_path / "settings.json").write_text(json.dumps(settings))
     assert Comparison.load(tmp_path).rows is None
+
+
+def test_rates_with_names_are_drawn_and_printed() -> None:
+    comparison = _compare(lr={"low": 0.01, "huge": 1e30})
+    assert "lr = low" in repr(comparison)
+    assert comparison.plot() is not None
+    assert comparison.plot_final() is not None

@@ -57,3 +57,8 @@ def test_choices_are_all_combinations_the_last_changing_fastest() -> None:
 def test_bad_lists(value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         vary({"lr": value}, {"lr": number})
+
+
+def test_what_to_do_about_duplicates_names_the_argument() -> None:
+    with pytest.raises(ValueError, match=r'or name them: lr=\{"one": \.\.\., "other": \.\.\.\}\.'):
+        vary({"lr": [0.1, 0.1]}, {"lr": number})
