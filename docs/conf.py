@@ -21,6 +21,10 @@ python_maximum_signature_line_length = 88
 html_theme = "pydata_sphinx_theme"
 html_title = "pycompare"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_sidebars = {"tutorial": []}  # it has no section to navigate
+smartquotes = False  # they would be within code, too
 
 ENTRY = re.compile(r" {4}(?P<term>\S[^:]*): (?P<text>.*)")
 
