@@ -16,6 +16,7 @@ check: $(VENV)/installed-dev
 # With WITHOUT_R=1 R is not installed, and coverage not asked for: what talks with R is not run then.
 test: check
 	$(if $(WITHOUT_R),,r_reference/install.sh $(VENV))
+	tests/browser/install.sh
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(if $(WITHOUT_R),,--cov)
 
 # The site, in out/docs; a warning is an error.
