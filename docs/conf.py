@@ -15,14 +15,16 @@ myst_heading_anchors = 4
 default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [("py:obj", ".*"), ("py:class", r"(?!pycompare\.).*")]
-autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 88
+autodoc_typehints = "none"  # the words say it; with types a signature takes a screen
+add_module_names = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "pycompare"
 html_copy_source = False
 html_static_path = ["_static"]
+html_theme_options = {"navbar_persistent": ["search-button"]}  # the default's name is not its text
 html_css_files = ["site.css"]
+html_context = {"default_mode": "auto"}  # light or dark; the theme complains of none
 html_sidebars = {"tutorial": []}  # it has no section to navigate
 smartquotes = False  # they would be within code, too
 
@@ -39,6 +41,8 @@ def sections(_app, _what, _name, _object, _options, lines):
             lines += ["", f":{section}:"]
         elif section in ("Arguments", "Attributes", "Raises") and (entry := ENTRY.fullmatch(line)):
             lines += [f"    {entry['term']}", f"        {entry['text']}"]
+        elif section == "Returns" and line:
+            lines.append(f"    {line.lstrip()}")  # a hanging indent is no list
         elif not section and line.startswith("    ") and not lines[-1]:
             lines += ["::", "", line]
         else:

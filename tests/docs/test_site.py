@@ -15,6 +15,7 @@ from sphinx.util.inventory import InventoryFile
 import pycompare
 from pycompare import mlbench, parity
 from pycompare.labs import landscape
+from tests.browser.chromium import axe_violations, console_errors, open_page, requested_hosts
 
 DOCS = Path(__file__).parents[2] / "docs"
 PUBLIC = (pycompare, parity, landscape, mlbench)
@@ -90,3 +91,11 @@ def test_every_public_name_is_documented(site: Path) -> None:
         name.rpartition(".")[2] for kind, names in inventory.items() if kind.startswith("py:") for name in names
     }
     assert {name for module in PUBLIC for name in module.__all__} - documented == set()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", ["index", "tutorial", "labs/dropout", "performance", "api/exercise"])
+def test_a_page_in_a_browser(browser, site: Path, name: str, width: int) -> None:
+    open_page(browser, site / f"{name}.html", width=width)
+    assert (console_errors(browser), requested_hosts(browser), axe_violations(browser)) == ([], set(), [])
+    assert browser.execute_script("return document.documentElement.scrollWidth") == width  # wide parts scroll in a box
