@@ -1,4 +1,7 @@
-"""The examples of the documentation are tests: every block of Python and of R runs, in a folder of its own."""
+"""The examples of the documentation are tests: every block of Python and of R runs, in a folder of its own.
+
+Those of docs/course/ run in tests/docs/test_course.py, which compares what they give.
+"""
 
 from __future__ import annotations
 
@@ -30,5 +33,8 @@ def _evaluate_r(example: Example) -> None:
 
 
 pytest_collect_file = Sybil(
-    [PythonCodeBlockParser(), CodeBlockParser("R", _evaluate_r)], patterns=["*.md"], fixtures=["_elsewhere"]
+    [PythonCodeBlockParser(), CodeBlockParser("R", _evaluate_r)],
+    patterns=["*.md"],
+    excludes=["docs/course/*.md"],
+    fixtures=["_elsewhere"],
 ).pytest()
