@@ -1,6 +1,7 @@
 """The examples of the documentation are tests: every block of Python, of R and of a shell runs, in a folder of its own.
 
 A block that cannot run has `<!-- skip: next "why" -->` above it. tests/docs/test_blocks.py finds what is neither.
+Those of docs/course/ run in tests/docs/test_course.py, which compares what they give.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ PAGES = Sybil(
         SkipParser(),
     ],
     patterns=["*.md"],
+    excludes=["docs/course/*.md"],
     fixtures=["_elsewhere"],
 )
 pytest_collect_file = PAGES.pytest()

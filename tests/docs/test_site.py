@@ -19,6 +19,7 @@ from tests.browser.chromium import axe_violations, console_errors, open_page, re
 
 DOCS = Path(__file__).parents[2] / "docs"
 PUBLIC = (pycompare, parity, landscape, mlbench)
+BROWSED = ["index", "tutorial", "course/optimizer", "labs/dropout", "performance", "api/exercise"]
 HOST = re.compile(r"(?!localhost|\d)[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}")  # a name that all can resolve
 
 
@@ -94,7 +95,9 @@ def test_every_public_name_is_documented(site: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", ["index", "tutorial", "labs/dropout", "performance", "api/exercise"])
+@pytest.mark.parametrize(
+    "name", ["index", "tutorial", "course/optimizer", "labs/dropout", "performance", "api/exercise"]
+)
 def test_a_page_in_a_browser(browser, site: Path, name: str, width: int) -> None:
     open_page(browser, site / f"{name}.html", width=width)
     assert (console_errors(browser), requested_hosts(browser), axe_violations(browser)) == ([], set(), [])
