@@ -94,11 +94,11 @@ def test_every_public_name_is_documented(site: Path) -> None:
     assert {name for module in PUBLIC for name in module.__all__} - documented == set()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 @pytest.mark.parametrize(
     "name", ["index", "tutorial", "course/optimizer", "labs/dropout", "performance", "api/exercise"]
 )
-def test_a_page_in_a_browser(browser, site: Path, name: str, width: int) -> None:
-    open_page(browser, site / f"{name}.html", width=width)
+def test_a_page_in_a_browser(browser, site: Path, name: str, width: int, dark: bool) -> None:
+    open_page(browser, site / f"{name}.html", width=width, dark=dark)
     assert (console_errors(browser), requested_hosts(browser), axe_violations(browser)) == ([], set(), [])
     assert browser.execute_script("return document.documentElement.scrollWidth") == width  # wide parts scroll in a box
