@@ -18,6 +18,9 @@ import torch
 from pycompare.parity import mkl_kernels
 from pycompare.parity.tables.recorded import recorded_folder, recording
 from pycompare.training.engines.compiled import machine_code
+from tests.browser.chromium import browser
+
+__all__ = ["browser"]
 
 matplotlib.use("agg")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -48,6 +48,12 @@ def open_session() -> RSession:
     try:
         return RSession()
     except RUnavailable as error:
-        if os.environ.get("PYCOMPARE_REQUIRE_R") == "1":
-            pytest.fail(f"PYCOMPARE_REQUIRE_R=1, and {error}", pytrace=False)
-        pytest.skip(str(error))
+        leave_out("R", str(error))
+
+
+def leave_out(what: str, reason: str) -> NoReturn:
+    """Skip the test, for want of `what`; with PYCOMPARE_REQUIRE_<what>=1 it fails instead."""
+    required = f"PYCOMPARE_REQUIRE_{what}"
+    if os.environ.get(required) == "1":
+        pytest.fail(f"{required}=1, and {reason}", pytrace=False)
+    pytest.skip(reason)

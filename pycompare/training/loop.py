@@ -124,8 +124,8 @@ def train_valid(
         ds_train, ds_valid: map-style datasets of pairs (inputs, targets).
         epochs, batch_size: whole numbers, 1 or more. The last batch of an epoch may be shorter.
         optimizer: "adamw", "adam", "rmsprop", "sgd" (LibTorch's, see `pycompare.training.optim`), "adagrad"
-            (PyTorch's, which is the same), or a callable (parameters, **optimizer_arguments) ->
-            `torch.optim.Optimizer`.
+            (PyTorch's, which is the same), or a callable
+            `(parameters, **optimizer_arguments) -> torch.optim.Optimizer`.
         loss: as in `train_loop`.
         engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
             common activations, "compiled", which gets them faster still (needs the extra `fast`, and 15 s to compile
@@ -137,16 +137,15 @@ def train_valid(
         early_stopping: when to end before the last epoch, with the best weights; `EarlyStopping` tells the rule.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
             them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on (what a
-            schedule sets, for this step). What it
-            raises ends the training, with the attribute `partial`: the frame of the epochs so far. So does Ctrl-C.
+            schedule sets, for this step). What it raises ends the training, with the attribute `partial`: the frame of
+            the epochs so far. So does Ctrl-C.
         optimizer_arguments: lr, betas, weight_decay, eps, amsgrad, momentum, ...: what the optimiser takes.
 
     Returns:
         One row an epoch: epoch (1..epochs), train_loss and valid_loss (means over batches, see `train_loop` and
-            `valid_loop`),
-        for "mse" valid_rmse, the RMSE of the whole validation set, and
-        for "cross_entropy" train_accuracy and valid_accuracy, the shares of all rows whose largest output is at their
-            class, of the training set each before its batch's step.
+        `valid_loop`), for "mse" valid_rmse, the RMSE of the whole validation set, and for "cross_entropy"
+        train_accuracy and valid_accuracy, the shares of all rows whose largest output is at their class, of the
+        training set each before its batch's step.
 
     Raises:
         ValueError, TypeError: before the first step, where an argument is out of range or of the wrong kind, or
