@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from pycompare.threads import torch_threads
+from pycompare.threads import check_stop, torch_threads
 from pycompare.training.batches import BatchedData, Batches, BatchLosses, OnLoss, SetRates, batched, cast_batches
 from pycompare.training.engines.autograd import training_losses, validation_losses
 from pycompare.training.engines.engine import Data, Engine, start_engine
@@ -218,6 +218,7 @@ class Training:
 
     def train(self, epoch: int, on_loss: OnLoss | None = None) -> BatchLosses:
         """Train for the epoch of this number, from 1, under the schedule; `on_loss` as in `Engine.train`."""
+        check_stop()
         return self.engine.train(on_loss, self._set_rates(epoch))
 
     def take_steps(self, start: int, stop: int) -> None:

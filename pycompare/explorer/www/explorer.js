@@ -248,7 +248,11 @@ function layout(more) {
     xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, showlegend: false, ...others,
   };
 }
-const CONFIG = { displayModeBar: false, responsive: true };
+const CONFIG = { displayModeBar: false };
+const resized = new ResizeObserver((changes) => {
+  for (const { target } of changes) if (target.data && target.offsetWidth) Plotly.Plots.resize(target);
+});
+for (const figure of all("[data-figure]")) resized.observe(figure);
 
 for (const tab of all("section")) pins[tab.dataset.section] = [];
 $(document).on("shiny:sessioninitialized", () => {

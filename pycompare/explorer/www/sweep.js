@@ -4,10 +4,11 @@
 const MARKS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star", "pentagon", "hexagon"];
 
 draw.sweep = async (section, { drawn, labels, together }) => {
-  await Plotly.react(one('[data-figure="curves"]', section), drawn.map((curve, i) => line(curve, labels, i)), curves(together), CONFIG);
   const { plane } = drawn[drawn.length - 1];
   const figure = one('[data-figure="plane"]', section);
-  figure.hidden = !plane;
+  figure.hidden = !plane; // first: it takes its share of the width
+  const lines = drawn.map((curve, i) => line(curve, labels, i));
+  await Plotly.react(one('[data-figure="curves"]', section), lines, curves(together), CONFIG);
   if (plane) await Plotly.react(figure, [field(plane), ...points(plane)], planeLayout(plane), CONFIG);
 };
 
@@ -52,8 +53,10 @@ function points({ points }) {
   const classes = [...new Set(points.class)].sort((a, b) => a - b);
   return classes.map((k) => {
     const here = points.class.map((one, i) => (one === k ? i : -1)).filter((i) => i >= 0);
-    const marker = { color: STYLES[k % STYLES.length][0], symbol: MARKS[k % MARKS.length], size: 5, line: { width: 0.5, color: "black" } };
-    return { x: here.map((i) => points.x[i]), y: here.map((i) => points.y[i]), mode: "markers", marker, name: `class ${k}`, hoverinfo: "name" };
+    const [color, symbol] = [STYLES[k % STYLES.length][0], MARKS[k % MARKS.length]];
+    const marker = { color, symbol, size: 5, line: { width: 0.5, color: "black" } };
+    const [x, y] = [here.map((i) => points.x[i]), here.map((i) => points.y[i])];
+    return { x, y, mode: "markers", marker, name: `class ${k}`, hoverinfo: "name" };
   });
 }
 
@@ -62,6 +65,8 @@ function planeLayout({ x, y, accuracy, probability }) {
     ? "The outputs are not finite: the training has diverged."
     : `Share of training points that is right: ${accuracy}`;
   return layout({
+    showlegend: true,
+    legend: { orientation: "h", y: -0.12 },
     xaxis: { range: [x[0], x[x.length - 1]], showgrid: false },
     yaxis: { range: [y[0], y[y.length - 1]], showgrid: false },
     title: { text: told, font: { size: 12 }, x: 0, xanchor: "left" },
