@@ -110,10 +110,11 @@ def serve(
 
 def _listen(port: int | None) -> socket.socket:
     """A socket that listens already: who opens the URL too early waits."""
+    asked = PORT if port is None else whole_number("port", port, at_least=0, at_most=65535)
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((_HOST, PORT if port is None else whole_number("port", port, at_least=0, at_most=65535)))
+        listening.bind((_HOST, asked))
     except OSError as cause:
         if port is not None:
             listening.close()

@@ -70,12 +70,12 @@ class Visitor:
     async def upload(self, name: str, content: str) -> None:
         """Take a CSV file, its bytes in base64; tell what it holds by the message "uploaded"."""
         try:
-            self._uploads[name] = split = await asyncio.to_thread(_read_file, name, content)
+            self._uploads[name] = await asyncio.to_thread(_read_file, name, content)
         except (ValueError, TypeError, OSError) as error:
             await self._send("uploaded", {"error": str(error)})
         else:
             self._answers.clear()  # a file of this name may have been another
-            await self._send("uploaded", {"name": name, "told": repr(split)})
+            await self._send("uploaded", {"name": name})
 
     def leave(self) -> None:
         """Stop what is being computed: nobody waits for it any more."""

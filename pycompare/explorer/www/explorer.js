@@ -197,7 +197,7 @@ function upload(input) {
   reader.readAsDataURL(file);
 }
 
-function uploaded({ name, told, error }) {
+function uploaded({ name, error }) {
   const input = one("[data-upload]", section());
   input.value = "";
   if (error) {
@@ -205,7 +205,6 @@ function uploaded({ name, told, error }) {
     return;
   }
   put(section(), { ...texts(), [one(`#${input.dataset.upload}`).dataset.control]: FILE + name });
-  tell(told);
   ask(true);
 }
 
