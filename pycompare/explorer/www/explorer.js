@@ -40,13 +40,11 @@ function put(within, values) {
   }
 }
 
-// Put a slider to the stop nearest to the text beside it.
+// Put a slider to the last stop that is not beyond the text beside it.
 function place(input) {
   const slider = one(`[data-slides="${input.id}"]`);
   if (!slider) return;
-  const distances = slider.dataset.stops.split(" ").map((stop) => Math.abs(stop - input.value));
-  const nearest = distances.indexOf(Math.min(...distances));
-  if (nearest >= 0) slider.value = nearest;
+  slider.value = Math.max(0, slider.dataset.stops.split(" ").findLastIndex((stop) => Number(stop) <= Number(input.value)));
   slider.setAttribute("aria-valuetext", input.value);
 }
 
