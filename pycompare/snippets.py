@@ -6,10 +6,15 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+
+
+class Code(str):
+    """Code that stands for a value: it is written as it is."""
+
 
 _LONG = 88  # a longer call has a line for each argument
 _R_NAME = re.compile(r"([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
@@ -51,6 +56,16 @@ def r_call(function: str, arguments: Mapping[str, Any]) -> str:
         'compare_configs(lr = c(0.1, 0.001), activation = NULL, epochs = 5)'
     """
     return _call(function, [f"{_r_name(name)} = {_written(name, value, _r)}" for name, value in arguments.items()])
+
+
+def r_list(values: Sequence[Any]) -> Code:
+    """`values` as a `list` of R, where `r_call` would write a vector.
+
+    Example:
+        >>> r_call("compare_configs", {"lr": r_list([0.1, 1e-3])})
+        'compare_configs(lr = list(0.1, 0.001))'
+    """
+    return Code(f"list({', '.join(map(_r, values))})")
 
 
 def command_line(command: str, arguments: Mapping[str, Any]) -> str:
@@ -96,6 +111,8 @@ def _plain(value: Any) -> Any:
 
 def _python(value: Any) -> str:
     value = _plain(value)
+    if isinstance(value, Code):
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if value is None or isinstance(value, (bool, int, float)):
@@ -147,6 +164,8 @@ def _r(value: Any) -> str:
         return str(value).upper()
     if isinstance(value, (int, float)):
         return _r_number(value)
+    if isinstance(value, Code):
+        return str(value)
     if isinstance(value, str) and "\0" not in value:  # which no text of R can hold
         return json.dumps(value, ensure_ascii=False)
     if type(value) in (list, tuple):

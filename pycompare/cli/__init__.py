@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pycompare.cli.course import compare, rosenbrock
+from pycompare.cli.explore import explore
 from pycompare.cli.hyper_parameters import hyper_parameters
 from pycompare.cli.labs import lab
 from pycompare.cli.parity import doctor, parity
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(compare)
 app.command()(rosenbrock)
 app.command()(tune)
+app.command()(explore)
 lab.add_typer(hyper_parameters)
 app.add_typer(lab, name="lab")
 app.add_typer(runs, name="runs")

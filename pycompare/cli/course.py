@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,9 @@ from pycompare.cli.edge import (
     check_out,
     given,
     keeping_what_was_done,
+    listed,
     names,
+    one_at_least,
     one_line_errors,
     report,
     split,
@@ -47,6 +50,12 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
     seeds: Annotated[int | None, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = None,
     optimizer: Annotated[str, typer.Option(metavar=NAMES, help="adamw, adam, rmsprop, sgd, adagrad.")] = "adamw",
+    hidden: Annotated[
+        str | None, typer.Option(metavar=SEVERAL, help="Widths of hidden layers. [default: 50,50]")
+    ] = None,
+    activation: Annotated[
+        str, typer.Option(help="After each of them: relu, tanh, sigmoid, leaky_relu, gelu, identity.")
+    ] = "relu",
     loss: Annotated[
         str, typer.Option(metavar=NAMES, help="mse, l1, huber, smooth_l1, cross_entropy, bce (with logits).")
     ] = "mse",
@@ -65,7 +74,8 @@ def compare(
     """Train one network once for each value of **one** parameter, and compare the validation curves.
 
     One of --lr, --batch-size, --weight-decay, --beta1, --beta2, --momentum, --dampening, --optimizer, --loss takes
-    several values, separated by commas (or the option is repeated); a second one has a facet for each value.
+    several values, separated by commas (or the option is repeated); a second one has a facet for each value. Where only
+    one value is given, that is trained alone.
     Ctrl-C keeps what was done until then, as comparison.partial.csv in --out.
 
     Example: `pycompare compare --lr 1,0.1,0.01,0.001 --out out/`
@@ -74,19 +84,26 @@ def compare(
     options |= {"momentum": momentum, "dampening": dampening}
     with one_line_errors(context):
         named = {"optimizer": names(optimizer), "loss": names(loss)}
-        settings = check_lists(given(options) | named, [*options, *named], most=2)
+        settings = check_lists(one_at_least(given(options) | named), [*options, *named], most=2)
         settings |= {"nesterov": True} if nesterov else {}
         check_out(out, formats)
         with quick_imports():
-            from pycompare.sweeps.configs import compare_configs
+            from pycompare.sweeps.configs import compare_configs, network_factory
+            from pycompare.training.losses import find_loss
+            from pycompare.training.network import MLP, checked_widths
 
             if out is not None:
                 import pycompare.plots  # noqa: F401
+        sets = split(data, target)
+        if hidden is not None or activation != "relu":
+            widths = (50, 50) if hidden is None else checked_widths(listed("hidden", hidden))
+            first = find_loss(settings["loss"][0] if isinstance(settings["loss"], list) else settings["loss"])
+            settings["network"] = network_factory(None, sets, first, widths, partial(MLP, activation=activation))
         with keeping_what_was_done(out, "comparison"):
             comparison = compare_configs(
                 epochs,
                 **settings,
-                data=split(data, target),
+                data=sets,
                 seed=seed,
                 seeds=seeds,
                 dtype=dtype,

@@ -6,9 +6,8 @@ import errno
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pycompare.data.split import Split
 
 Numbers = list[str] | None
-_ROWS = 300
 SEVERAL = "NUMBER[,...]"  # how help texts show that an option takes a list
 NAMES = "NAME[,...]"
 
@@ -120,19 +118,16 @@ def check_film(film: Path | None) -> None:
         film_writer(film)
 
 
-def split(data: str, target: str | None = None, *, rows: int = _ROWS) -> Split:
+def split(data: str, target: str | None = None, *, rows: int | None = None) -> Split:
     """The training and validation set of a name or of a CSV file; "-" is what stands on stdin.
 
-    `rows` is how many rows sets of `classification_data` have to train on.
+    `rows` is how many rows sets of `classification_data` have to train on, unless as many as `named_sets` says.
     """
-    from pycompare.data.classification import SETS, classification_data
-    from pycompare.data.digits import digits_data
-    from pycompare.data.split import Split, course_data, spirals_data
+    from pycompare.data.named import ROWS, named_sets
+    from pycompare.data.split import Split
     from pycompare.files import expanded
 
-    named: dict[str, Callable[[], Split]] = {name: partial(classification_data, name, rows) for name in SETS}
-    named |= {"friedman3": course_data, "spirals": spirals_data, "digits": digits_data}
-    named |= {"mnist": partial(digits_data, "mnist")}
+    named = named_sets(rows or ROWS)
     if data in named:
         if target is not None:
             raise ValueError(
@@ -165,6 +160,14 @@ def given(options: dict[str, Numbers]) -> dict[str, Any]:
 def one_varies(options: dict[str, Numbers]) -> dict[str, Any]:
     """The `numbers` of the options that were given, of which exactly one has several."""
     return check_lists(given(options), options, most=1)
+
+
+def one_at_least(settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` where one of them has several values; else the first of the numbers among them is a list of one."""
+    first = next((name for name, value in settings.items() if isinstance(value, float)), None)
+    if first is None or any(isinstance(value, list) for value in settings.values()):
+        return settings
+    return settings | {first: [settings[first]]}
 
 
 def check_lists(settings: dict[str, Any], options: Iterable[str], most: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from pycompare.threads import torch_threads
+from pycompare.threads import check_stop, torch_threads
 from pycompare.training.batches import BatchedData, Batches, BatchLosses, OnLoss, SetRates, batched, cast_batches
 from pycompare.training.engines.autograd import training_losses, validation_losses
 from pycompare.training.engines.engine import Data, Engine, start_engine
@@ -209,6 +209,7 @@ class Training:
         where nobody looks at the network in between."""
         steps = itertools.count(self.done * self.batches + 1)
         for epochs in self._strides():
+            check_stop()
             if on_step or self.options.schedule:
                 told = [(self._train(i, self._shown(on_step, i, steps)), self.engine.validate()) for i in epochs]
             else:
@@ -242,6 +243,7 @@ class Training:
 
     def train(self, epoch: int, on_loss: OnLoss | None = None) -> BatchLosses:
         """Train for the epoch of this number, from 1, under the schedule; `on_loss` as in `Engine.train`."""
+        check_stop()
         told = self._train(epoch, on_loss)
         self.engine.publish()
         return told

@@ -85,7 +85,9 @@ def test_rosenbrock(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["compare"], "One or two of --lr, --batch-size, .* must have several values; got none"),
-        (["compare", "--lr", "0.1"], "got none. Give one or two of them several, such as --lr 0.1,0.2"),
+        (["compare", "--hidden", "20"], "got none. Give one or two of them several, such as --lr 0.1,0.2"),
+        (["compare", "--lr", "0.1", "--hidden", "0"], "--hidden must be at least 1; got 0"),
+        (["compare", "--lr", "0.1", "--activation", "reul"], "Did you mean 'relu'"),
         (
             ["compare", "--lr", "0.1,0.2", "--beta1", "0.5,0.6", "--loss", "mse,l1"],
             "several values; got --lr and --beta1 and --loss",
