@@ -44,7 +44,7 @@ _FACTOR = 10.0  # by which the mean leaves that of the first layer, where it exp
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ActivationStatistics(Result):
-    """Statistics of |activation| by layer.
+    """Statistics of `|activation|` by layer.
 
     Attributes:
         data: tidy frame, one row for each network and call of an activation module: config (the label), the argument
@@ -60,7 +60,7 @@ class ActivationStatistics(Result):
     def summary(self) -> pd.DataFrame:
         """One row a network: which layers explode or vanish.
 
-        A layer explodes where the mean of |activation| is more than 10 times that of the first layer, or not finite;
+        A layer explodes where the mean of `|activation|` is more than 10 times that of the first layer, or not finite;
         it vanishes where the mean is less than a tenth of it, or 0.
 
         Returns:

@@ -152,7 +152,7 @@ class Run:
                 watch(0, training.network)
             elif not training.engine.draws:
                 scope.close()
-            epoch = training.done
+            epoch, training = training.done, replace(training, watched=bool(watch or training.best))
             for epoch, told in training.up_to_plateau(self.monitoring.epochs(training)):
                 for row in told:
                     outcome.rows.append(row)

@@ -158,8 +158,8 @@ def descend(
         lr: learning rate, 0 or more.
         epochs: 1 or more.
         start: the first (weight, bias).
-        optimizer: "sgd", "adam", "adamw", "rmsprop", "adagrad", or a callable (parameters, **arguments) ->
-            `torch.optim.Optimizer`.
+        optimizer: "sgd", "adam", "adamw", "rmsprop", "adagrad", or a callable
+            `(parameters, **arguments) -> torch.optim.Optimizer`.
         optimizer_arguments: momentum, dampening, weight_decay, nesterov, maximize, betas, ...: what it takes.
 
     Returns:
