@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import activation as torch_activations
 
+from pycompare.calls import recorded
 from pycompare.checks import one_of, whole_number
 from pycompare.data.arrays import real_array
 from pycompare.data.mlbench import circle
@@ -90,6 +91,7 @@ class ActivationStatistics(Result):
         )
 
 
+@recorded
 def activation_statistics(
     network: nn.Module | None = None,
     *,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number, one_of, whole_number
 from pycompare.data.split import Split
 from pycompare.labels import setting_label
@@ -37,6 +38,7 @@ CONSTANT, ONE_CYCLE = "constant", "1cycle"
 _MOST_SHALLOW = 3  # linear layers: those of the course's network
 
 
+@recorded
 def weight_decay_search(
     weight_decay: Numbers | None = None,
     *,
@@ -106,6 +108,7 @@ def weight_decay_search(
     return WeightDecaySearch(frame, "weight_decay", values, told, made_with(first, outcomes), size, cost=cost)
 
 
+@recorded
 def weight_decay_restarts(
     weight_decay: Numbers | None = None,
     *,

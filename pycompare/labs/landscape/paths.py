@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import whole_number
 from pycompare.data.split import Split, course_data
 from pycompare.labs.landscape.directions import Vectors, check_directions, directions_through, parameter_vector
@@ -65,6 +66,7 @@ class PathComparison(PathsResult):
         return f"Paths of {self.comparison.parameter}\n{self.plane!r}"
 
 
+@recorded
 def compare_paths(
     *,
     directions: str | tuple[Any, Any] = "pca",

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from pycompare.calls import recorded
 from pycompare.checks import whole_number
 from pycompare.data.arrays import real_array
 from pycompare.data.split import training_set
@@ -109,6 +110,7 @@ class Plane(PathsResult):
         return self.paths.assign(config=self.paths["config"].astype(str) + " (" + shares + ")")
 
 
+@recorded
 def plane(
     network: nn.Module,
     data: Any,
