@@ -13,10 +13,6 @@ from fractions import Fraction
 from typing import Any
 
 
-class Code(str):
-    """Code that stands for a value: it is written as it is."""
-
-
 _LONG = 88  # a longer call has a line for each argument
 _R_NAME = re.compile(r"([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
 _R_WORDS = {"if", "else", "repeat", "while", "function", "for", "in", "next", "break"}
