@@ -12,7 +12,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-
 _LONG = 88  # a longer call has a line for each argument
 _R_NAME = re.compile(r"([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
 _R_WORDS = {"if", "else", "repeat", "while", "function", "for", "in", "next", "break"}

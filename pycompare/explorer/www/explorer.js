@@ -15,7 +15,9 @@ const one = (query, within = document) => within.querySelector(query);
 const section = () => one("section:not([hidden])");
 const controls = (within = section()) => all("[data-control]", within);
 const pins = {}; // by tab: the texts of each pinned setting
+const states = new Map(); // by question: what it was about
 let answer = null;
+let drawnState = null; // a slider that is released asks what it has asked while it was dragged
 let releasedAt = null;
 
 // The colour and dash of the i-th of n: what the form shows, the last, has the first style.
@@ -52,6 +54,7 @@ function ask(released) {
   const name = section().dataset.section;
   const shown = [...pins[name], texts()];
   explorer.asked += 1;
+  states.set(explorer.asked, JSON.stringify([name, shown]));
   releasedAt = released ? performance.now() : null;
   Shiny.setInputValue("ask", { number: explorer.asked, tab: name, shown, released }, { priority: "event" });
   if (released) history.replaceState(null, "", address());
@@ -87,12 +90,15 @@ async function show(received) {
   const error = one("[data-error]", section());
   error.textContent = received.error ?? "";
   mark(received.error);
-  if (!received.error) {
+  const state = states.get(received.number);
+  for (const number of states.keys()) if (number <= received.number) states.delete(number);
+  if (!received.error && state !== drawnState) {
     answer = received;
     await draw[received.tab](section(), received);
     table(received);
     code(received);
   }
+  drawnState = received.error ? null : state;
   explorer.drawn = received.number;
   if (received.number === explorer.asked && releasedAt !== null) {
     const since = releasedAt;
@@ -202,6 +208,7 @@ function uploaded({ name, error }) {
     one("[data-error]", section()).textContent = error;
     return;
   }
+  drawnState = null; // a file of this name may have been another
   put(section(), { ...texts(), [one(`#${input.dataset.upload}`).dataset.control]: FILE + name });
   ask(true);
 }

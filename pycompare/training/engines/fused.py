@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pycompare.threads import check_stop
 from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import FlatParameters
@@ -93,6 +94,7 @@ class Fused:
         return x
 
     def _step(self, i: int, on_step: OnLoss | None, set_rates: SetRates | None) -> tuple[Tensor, Tensor | None]:
+        check_stop()
         if set_rates:
             set_rates(i)
         x, loss = self._train.batches[i]
