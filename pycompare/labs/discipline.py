@@ -32,7 +32,7 @@ from pycompare.sweeps.vary import Numbers, several_values
 from pycompare.sweeps.weight_decay import weight_decay_search
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory
-from pycompare.training.schedules import OneCycle
+from pycompare.training.policies import OneCycle
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -27,7 +27,8 @@ from pycompare.training.monitoring import RangeTest
 from pycompare.training.network import checked_module, first_parameter
 from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options
-from pycompare.training.schedules import MomentumRange, RisingRate, check_schedule
+from pycompare.training.policies import MomentumRange, RisingRate
+from pycompare.training.schedules import check_schedule
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -17,7 +17,8 @@ from pycompare.sweeps.runs import NetworkFactory
 from pycompare.sweeps.store.store import RunStore
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory
-from pycompare.training.schedules import ConstantRate, CosineOneCycle, OneCycle, Schedule, checked_momentum
+from pycompare.training.policies import ConstantRate, CosineOneCycle, OneCycle, checked_momentum
+from pycompare.training.schedules import Schedule
 from pycompare.training.stopping import EarlyStopping
 
 _HELD = {"constant": 1, "constant, a third": 3, "constant, a tenth": 10}  # the lower bounds that Smith's report names

@@ -25,7 +25,7 @@ from pycompare.sweeps.vary import Numbers, several_values
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.optim import OptimizerFactory, accepts, optimizer_factory
 from pycompare.training.options import Options
-from pycompare.training.schedules import MomentumRange, OneCycle
+from pycompare.training.policies import MomentumRange, OneCycle
 
 CONSTANT, CYCLICAL = "constant", "cyclical"
 _BETA2 = 0.999

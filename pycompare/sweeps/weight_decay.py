@@ -28,7 +28,8 @@ from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import Restarts
 from pycompare.training.optim import OptimizerFactory
 from pycompare.training.options import Options
-from pycompare.training.schedules import OneCycle, Schedule
+from pycompare.training.policies import OneCycle
+from pycompare.training.schedules import Schedule
 
 if TYPE_CHECKING:
     from plotnine import ggplot

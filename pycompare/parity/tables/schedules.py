@@ -19,7 +19,7 @@ from pycompare.training.loop import begin_training, r_mean
 from pycompare.training.losses import find_loss
 from pycompare.training.network import MLP
 from pycompare.training.options import Options
-from pycompare.training.schedules import CosineOneCycle
+from pycompare.training.policies import CosineOneCycle
 
 MAX_LR, BATCH_SIZE = 0.05, 16
 SGD_RUNS: dict[str, dict[str, Any]] = {
