@@ -111,7 +111,7 @@ def serve(
 def _listen(port: int | None) -> socket.socket:
     """A socket that listens already: who opens the URL too early waits."""
     asked = PORT if port is None else whole_number("port", port, at_least=0, at_most=65535)
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends at once on sockets that say so; else 40 ms late
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((_HOST, asked))
