@@ -47,6 +47,11 @@ def explorer_app(tabs: Sequence[Tab[Any]]) -> App:
         async def _upload() -> None:
             await visitor.upload(input.upload()["name"], input.upload()["content"])
 
+        @reactive.effect
+        @reactive.event(input.report)
+        def _report() -> None:
+            visitor.report(input.report()["tab"], input.report()["shown"])
+
     return App(page(tabs), server, static_assets=_WWW)
 
 
