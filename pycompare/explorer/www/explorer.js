@@ -173,6 +173,14 @@ async function copy(button) {
   }
 }
 
+function save({ name, html, error }) {
+  if (error) return tell(error);
+  const url = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+  return tell("The report is saved where the browser keeps downloads.");
+}
+
 function say({ labels, rows }) {
   const last = rows[rows.length - 1];
   const cells = Object.entries(last).filter(([name, text]) => text && !one(`[data-control="${name}"]`, section()));
@@ -236,6 +244,10 @@ document.addEventListener("click", ({ target }) => {
   if ("reset" in here) { pins[name] = []; put(section(), {}); ask(true); }
   if ("pin" in here && pins[name].length < STYLES.length - 1) { pins[name].push(texts()); ask(true); }
   if (here.copy) copy(target);
+  if ("report" in here) {
+    tell("The report is being written.");
+    Shiny.setInputValue("report", { tab: name, shown: [...pins[name], texts()] }, { priority: "event" });
+  }
 });
 
 document.addEventListener("submit", (event) => event.preventDefault());
@@ -262,6 +274,7 @@ for (const tab of all("section")) pins[tab.dataset.section] = [];
 $(document).on("shiny:sessioninitialized", () => {
   Shiny.addCustomMessageHandler("answer", show);
   Shiny.addCustomMessageHandler("uploaded", uploaded);
+  Shiny.addCustomMessageHandler("report", save);
   restore();
 });
 $(document).on("shiny:disconnected", () => tell("The explorer has ended: start it again with pycompare explore."));
