@@ -9,9 +9,10 @@ VALIDATE, GRADIENTS, STEP, TRAIN, ROOTS = 0, 1, 2, 3, 4
 OP_KIND, OP_WIDTH, OP_INPUT, OP_OUTPUT, OP_WEIGHT, OP_BIAS, OP_LINEAR = range(7)
 OP_COLUMNS = 7
 LINEAR, RELU, TANH, SIGMOID, LEAKY_RELU, GELU, GELU_TANH = range(7)
-# Columns of the table of batches: addresses of inputs and targets, rows, and where the table of products starts.
-BATCH_INPUTS, BATCH_TARGETS, BATCH_ROWS, BATCH_PRODUCTS = range(4)
-BATCH_COLUMNS = 4
+# Columns of the table of batches: addresses of inputs and targets, rows, where the table of products starts, and the
+# loss: for classes, training and validation targets may be of two kinds.
+BATCH_INPUTS, BATCH_TARGETS, BATCH_ROWS, BATCH_PRODUCTS, BATCH_LOSS = range(5)
+BATCH_COLUMNS = 5
 # The three products of a layer, each a row of the table of products, where the batch's row and the layer's place among
 # the linear ones say where they start. Its columns: six numbers for BLAS as int32, in three, and flags: bits 0 and 1
 # transpose the operands, bit 2 exchanges them.

@@ -13,6 +13,7 @@ from pycompare.training.engines.compiled.activations import activate, differenti
 from pycompare.training.engines.compiled.codes import (
     BATCH_COLUMNS,
     BATCH_INPUTS,
+    BATCH_LOSS,
     BATCH_PRODUCTS,
     BATCH_ROWS,
     BATCH_TARGETS,
@@ -112,7 +113,6 @@ def epoch(
     n_batches,
     n_ops,
     size,
-    loss,
     optimizer,
     ops,
     products,
@@ -141,7 +141,7 @@ def epoch(
     Arguments:
         mode: `codes.GRADIENTS`, `STEP` or `TRAIN`; or `ROOTS`, for those of `grads` in `values`.
         n_ops, size: rows of `ops`, and numbers in each flat buffer.
-        loss, optimizer: their codes.
+        optimizer: its code.
         ops, products, batches, settings: tables, see `codes`; `slopes` is one a row of `ops`. `batches` and `settings`
             have a row for each batch of an epoch.
         counters: see `steps.update`.
@@ -160,7 +160,7 @@ def epoch(
         parts = mode if place < n_train else VALIDATE
         if parts != STEP:
             batch = at(batches, place * BATCH_COLUMNS)
-            rows = batch[BATCH_ROWS]
+            rows, loss = batch[BATCH_ROWS], batch[BATCH_LOSS]
             y, classes = pointer(batch[BATCH_TARGETS], values), pointer(batch[BATCH_TARGETS], batches)
             out = _forward(ops, n_ops, slopes, products, batch, values, buffer)
             losses[i] = batch_loss(loss, out, y, classes, rows, width, work) / divisors[place]
@@ -173,7 +173,7 @@ def epoch(
 
 
 # The kinds of the arguments: whole numbers, and pointers to whole numbers, doubles, and the parameters' numbers.
-_COUNTS, _TABLES, _DOUBLES, _NUMBERS = 9, 4, 2, 10
+_COUNTS, _TABLES, _DOUBLES, _NUMBERS = 8, 4, 2, 10
 N_ARGUMENTS = _COUNTS + _TABLES + _DOUBLES + _NUMBERS + 1
 
 

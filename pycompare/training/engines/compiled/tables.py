@@ -111,7 +111,7 @@ class BatchTable:
         shapes: of the batches' inputs, each once.
         table: one row a batch, see `codes.BATCH_INPUTS` and the names beside it.
         scales, divisors: of each batch's gradient and of its loss.
-        loss: its code.
+        of_classes: whether the loss is one of classes.
     """
 
     def __init__(self, train: BatchedData, valid: BatchedData, loss: Loss, layers: LayerTable) -> None:
@@ -126,12 +126,18 @@ class BatchTable:
         self.rows = [shape.rows for shape in shapes]
         self.table = np.array(
             [
-                (x.data_ptr(), y.data_ptr(), shape.rows, self.shapes.index(shape) * len(layers.linear))
+                (
+                    x.data_ptr(),
+                    y.data_ptr(),
+                    shape.rows,
+                    self.shapes.index(shape) * len(layers.linear),
+                    _loss_code(loss, y),
+                )
                 for x, y, shape in zip(self._inputs, self._targets, shapes, strict=True)
             ],
             dtype=np.int64,
         )
-        self.loss = _loss_code(loss, self._targets[0])
+        self.of_classes = loss.of_classes
         self.number = np.dtype(str(dtype).removeprefix("torch."))
         scales = {pair: _scale(loss, *pair, dtype) for pair in set(zip(self.sizes, self.rows, strict=True))}
         self.scales = np.array([scales[pair] for pair in zip(self.sizes, self.rows, strict=True)], dtype=self.number)

@@ -56,7 +56,7 @@ class Compiled:
 
     def _counts(self) -> tuple[int, ...]:
         table = self._table
-        return table.train, len(table.sizes), len(self._layers), len(self._flat.buffer), table.loss, self._code
+        return table.train, len(table.sizes), len(self._layers), len(self._flat.buffer), self._code
 
     def _addresses(self) -> Iterator[int]:
         table, layers = self._table, self._layers
@@ -173,7 +173,7 @@ class _Told:
 
     def losses(self, batches: range) -> list[BatchLosses]:
         """Of each epoch those of some of its batches."""
-        part, of_classes = slice(batches.start, batches.stop), self._table.loss in (codes.CLASSES, codes.PROBABILITIES)
+        part, of_classes = slice(batches.start, batches.stop), self._table.of_classes
         sizes, known = self._table.sizes[part], self._table.rows[part] if of_classes else ()
         rights = self.right[:, part].tolist() if of_classes else [()] * len(self.right)
         values = self.values[:, part].unbind()
@@ -198,7 +198,7 @@ def roots(run: Any, code: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Square roots by the kernel `run`, in the way of this code; x has a multiple of eight numbers."""
     told, setting = np.empty_like(x), np.full(codes.SETTING_COLUMNS, float(code))
     settings, target, source = (array.ctypes.data for array in (setting, told, x))
-    run(codes.ROOTS, *[0] * 5, len(x), *[0] * 7, settings, 0, 0, target, source, *[0] * 7)
+    run(codes.ROOTS, *[0] * 5, len(x), *[0] * 6, settings, 0, 0, target, source, *[0] * 7)
     return told
 
 
