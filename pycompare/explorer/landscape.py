@@ -84,7 +84,8 @@ class Landscape:
         from pycompare.labs.landscape import descend
 
         descents = descend(**_changed(_arguments(settings)))
-        path, row = descents.data, descents.summary().iloc[0]
+        path = descents.data
+        (row,) = descents.summary().to_dict("records")
         names = {"when": "epoch", "x": "bias", "y": "weight", "value": "loss"}
         cells = {f"last {name}": digits(row[name]) for name in ("weight", "bias", "loss")}
         cells |= {"diverged at epoch": digits(row["diverged_at"]), "left the map at epoch": digits(row["left_map_at"])}

@@ -11,7 +11,7 @@ MOMENTA = ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.85", 
 
 
 def path_figures(surface: str, values: str, when: str) -> list[Tag]:
-    """The places for a map with paths, its player, and the values beside it, as `drawPaths` in landscape.js fills them.
+    """The places for a map, with the paths in a layer above it, its player, and the values beside it, as `drawPaths` in landscape.js fills them.
 
     Arguments:
         surface, values: what these pictures are called.
@@ -25,8 +25,9 @@ def path_figures(surface: str, values: str, when: str) -> list[Tag]:
         tags.span({"data-now": ""}),
         class_="player",
     )
-    drawn = tags.div({"data-figure": "map"}, role="img", aria_label=surface)
+    below = tags.div({"data-figure": "surface"}, aria_hidden="true")
+    above = tags.div({"data-figure": "map"}, role="img", aria_label=surface)
     return [
-        tags.div(drawn, player, class_="played"),
+        tags.div(tags.div(below, above, class_="layers"), player, class_="played"),
         tags.div({"data-figure": "values"}, role="img", aria_label=values),
     ]

@@ -21,7 +21,8 @@ function layersLayout(drawn) {
   const grid = layout({}).yaxis;
   return layout({
     xaxis: { title: { text: "Layer" }, range: [0.5, last + 0.5], dtick: Math.ceil(last / 10), tick0: 1, anchor: "y2" },
-    yaxis: { title: { text: "Mean |activation|" }, ...logarithmic(drawn.flatMap(({ mean }) => mean)), domain: [0.42, 1] },
+    yaxis: { title: { text: "Mean" }, ...logarithmic(drawn.flatMap(({ mean }) => mean)), domain: [0.42, 1] },
+    title: { text: "|activation| by layer, before the training", font: { size: 12 }, x: 0, xanchor: "left" },
     yaxis2: { ...grid, title: { text: "Zeros" }, range: [-0.05, 1.05], domain: [0, 0.32], anchor: "x" },
   });
 }

@@ -1,6 +1,7 @@
 // The tab "Landscape": paths over a map, played step by step; and what it shares with the tab "Rosenbrock".
 "use strict";
 
+const surfaces = {}; // by tab: the map that is drawn
 const playing = {}; // by tab: the timer of what is played
 const FRAME = 50; // ms for each step that is played
 
@@ -13,7 +14,18 @@ async function drawPaths(section, answer) {
   const whole = until.value === until.max && !playing[answer.tab];
   until.max = last;
   if (whole) until.value = last;
+  await drawSurface(section, answer);
   await drawUntil(section, answer);
+}
+
+// The map, in a layer of its own: it is slow to draw, and seldom another one.
+async function drawSurface(section, { tab, together }) {
+  const { x, y, z } = together;
+  const now = JSON.stringify([x, y, z]);
+  if (surfaces[tab] === now) return;
+  surfaces[tab] = now;
+  const bare = mapLayout({ x, y, names: {} });
+  await Plotly.react(one('[data-figure="surface"]', section), [surface(together)], bare, CONFIG);
 }
 
 async function drawUntil(section, { drawn, labels, together }) {
@@ -23,7 +35,7 @@ async function drawUntil(section, { drawn, labels, together }) {
   const paths = shown.flatMap((path, i) => pathOver(path, labels, i, together.names));
   const values = shown.map((path, i) => valueLine(path, labels, i));
   one("[data-now]", section).textContent = now(shown, until, together.names);
-  await Plotly.react(one('[data-figure="map"]', section), [surface(together), ...paths], mapLayout(together), CONFIG);
+  await Plotly.react(one('[data-figure="map"]', section), paths, mapLayout(together), CONFIG);
   await Plotly.react(one('[data-figure="values"]', section), values, valuesLayout(drawn, together.names), CONFIG);
 }
 
@@ -59,13 +71,15 @@ function pathOver({ when, x, y, value }, labels, i, names) {
   ];
 }
 
+// Both layers have the same margins; what is written around the map is in the upper one.
 function mapLayout({ x, y, names, note }) {
+  const axis = (ends, title) => ({
+    range: [ends[0], ends[ends.length - 1]], title: { text: title }, showticklabels: Boolean(title), automargin: false,
+    fixedrange: true, showgrid: false, ticks: title ? "outside" : "", ticklen: 3,
+  });
   return layout({
-    dragmode: false,
-    hovermode: "closest",
-    xaxis: { range: [x[0], x[x.length - 1]], title: { text: names.x }, fixedrange: true, showgrid: false },
-    yaxis: { range: [y[0], y[y.length - 1]], title: { text: names.y }, fixedrange: true, showgrid: false },
-    title: { text: note || "White is low. A click chooses the start.", font: { size: 12 }, x: 0, xanchor: "left" },
+    dragmode: false, hovermode: "closest", xaxis: axis(x, names.x), yaxis: axis(y, names.y),
+    title: { text: names.x && (note || "White is low. A click chooses the start."), font: { size: 12 }, x: 0, xanchor: "left" },
   });
 }
 
