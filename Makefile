@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo check test bench fuzz torture lock clean
+.PHONY: demo check test docs docs-links bench fuzz torture lock clean
 
 demo: $(VENV)/installed
 	@echo 'Training a network at four learning rates ...'
@@ -18,6 +18,14 @@ test: check
 	$(if $(WITHOUT_R),,r_reference/install.sh $(VENV))
 	tests/browser/install.sh
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(if $(WITHOUT_R),,--cov)
+
+# The site, in out/docs; a warning is an error.
+docs: $(VENV)/installed-docs
+	$(VENV)/bin/sphinx-build --fail-on-warning --keep-going docs out/docs
+
+# Asks every other host that the pages link to: needs a network.
+docs-links: $(VENV)/installed-docs
+	$(VENV)/bin/sphinx-build --builder linkcheck docs out/links
 
 # 10,000 calls with odd arguments; their outcomes are counted in out/fuzz.json.
 fuzz: $(VENV)/installed-dev
@@ -61,6 +69,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 clean:

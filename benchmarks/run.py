@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 from bounds import measure_bounds
-from contenders import contenders
+from contenders import COMPILED, FUSED, TWO_JOBS, contenders, named
 from loss_map import measure_loss_map
 from memory import measure_memory
 from scaling import measure_scaling
 from startup import measure_startup
 from tables import tables
 from timing import CACHES, CPUS, ENVIRONMENT, measure, pinned
-from workloads import course_workloads, large_workloads
+from workloads import course_workloads, large_workloads, many_rates
 
 from pycompare.files import write_whole
 
@@ -54,10 +54,13 @@ def measure_all(quick: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """What has just been measured, and with it all of its part, as JSON holds it."""
     yield "machine", {"machine": machine(), "quick": quick}
     rounds, processes = (2, 1) if quick else (ROUNDS, PROCESSES)
-    for part, workloads in {"course": course_workloads(quick), "large": large_workloads(quick)}.items():
+    others, ours = contenders(), named(COMPILED, TWO_JOBS, FUSED)
+    course = [(workload, others) for workload in course_workloads(quick)] + [(many_rates(30, quick), ours)]
+    large = [(workload, others) for workload in large_workloads(quick)]
+    for part, workloads in {"course": course, "large": large}.items():
         rows: list[dict[str, Any]] = []
-        for workload in workloads:
-            rows += [row.as_dict() for row in measure(workload, contenders(), rounds)]
+        for workload, entrants in workloads:
+            rows += [row.as_dict() for row in measure(workload, entrants, rounds)]
             yield workload.name, {part: rows}
     yield "bounds", {"bounds": measure_bounds(large_workloads(quick))}
     yield "start-up", {"startup": measure_startup(processes)}

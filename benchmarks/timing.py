@@ -75,7 +75,7 @@ def pinned(cpus: int) -> Iterator[None]:
 
 def measure(workload: Workload, contenders: list[Contender], rounds: int) -> list[Row]:
     """One row a contender that covers the workload: proof, then up to `rounds` rounds in turn."""
-    reference = ours(workload, engine="autograd")
+    reference = ours(workload, engine="fused" if workload.widths else "autograd")
     entrants = [contender for contender in contenders if contender.covers(workload)]
     rows = [Row(workload.name, contender.name, rounds=rounds) for contender in entrants]
     for contender, row in zip(entrants, rows, strict=True):

@@ -99,13 +99,18 @@ def synthetic(rows: int) -> Split:
 
 def course_workloads(quick: bool) -> list[Workload]:
     """The course's network in three sweeps, and one of its size that is no chain."""
-    many = tuple(float(lr) for lr in np.geomspace(1e-4, 0.1, 4 if quick else 64))
     return [
         course_sweep("learning-rate sweep, 4 values, 30 epochs", "lr", (1.0, 0.1, 0.01, 0.001), 2 if quick else 30),
         course_sweep("batch-size sweep, 2 to 64, 10 epochs", "batch_size", (2, 4, 8, 16, 32, 64), 1 if quick else 10),
-        course_sweep("64 learning rates, 2 epochs", "lr", many, 1 if quick else 2),
+        many_rates(2, quick),
         residual_sweep(2 if quick else 30),
     ]
+
+
+def many_rates(epochs: int, quick: bool) -> Workload:
+    """Many runs of the course's network, each of them short, or as long as the course's."""
+    rates = tuple(float(lr) for lr in np.geomspace(1e-4, 0.1, 4 if quick else 64))
+    return course_sweep(f"64 learning rates, {epochs} epochs", "lr", rates, 1 if quick else epochs)
 
 
 def large_workloads(quick: bool) -> list[Workload]:

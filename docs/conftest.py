@@ -1,3 +1,3 @@
-"""The example is a project of its own; tests/parity/test_example.py runs a copy of it."""
+"""The example is a project of its own; tests/parity/test_example.py runs a copy of it. tests/docs runs the course."""
 
-collect_ignore = ["example"]
+collect_ignore = ["course", "example"]

@@ -9,18 +9,23 @@ import json
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
+from inspect import getdoc
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from pycompare.calls import Call
 from pycompare.checks import one_of
 
 if TYPE_CHECKING:
     from plotnine import ggplot
+
+    from pycompare.reports.report import Report
+    from pycompare.reports.told import Told
 
 FORMATS = ("png", "pdf", "svg")
 _SETTINGS, _LAYOUT = "settings.json", 1  # the file beside the data, and the number of what is written in it
@@ -33,9 +38,11 @@ class Result(ABC):
 
     Attributes:
         data: the frame.
+        call: what made it; None for what was not made by a function of pycompare.
     """
 
     data: pd.DataFrame
+    call: Call | None = field(default=None, repr=False, kw_only=True)
     _name: ClassVar[str]  # of its files
 
     @abstractmethod
@@ -79,11 +86,58 @@ class Result(ABC):
 
         kinds = _checked_formats(formats)
         csv = self.data.to_csv(index=False).encode()  # the shortest digits that give back the bits
-        settings = {"layout": _LAYOUT, "versions": _versions()} | self._settings()
-        kept = _sections(expanded(folder)) | {self._name: _plain(settings)}
+        said = {"title": self._title(), "words": self._words(), "summary": self.summary().to_dict("records")}
+        said["alt"] = self._alt()
+        told = {"call": self.call and asdict(self.call), "told": said, "pictures": kinds}
+        kept = _sections(expanded(folder)) | {self._name: _plain(self._all_settings() | told)}
         written = json.dumps(kept, indent=2, ensure_ascii=False).encode()
-        data, told = save_files(folder, {f"{self._name}.csv": csv, _SETTINGS: written})
-        return [data, *save_files(folder, {f"{self._name}.{kind}": self._drawn(kind) for kind in kinds}), told]
+        data, settings = save_files(folder, {f"{self._name}.csv": csv, _SETTINGS: written})
+        return [data, *save_files(folder, {f"{self._name}.{kind}": self._drawn(kind) for kind in kinds}), settings]
+
+    def report(self, file: str | PathLike[str]) -> Path:
+        """Write picture, words, tables, settings, data, and the code that makes it again, as one document.
+
+        Arguments:
+            file: where to. A .html file has everything within and needs neither network nor scripts; a .md file has
+                pictures and data in a folder beside it; a .ipynb file has the code in cells, and their outputs.
+
+        Returns:
+            The path written.
+
+        Raises:
+            ValueError: the file ends in something else, or nothing can be written there.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> from pycompare import optimize_rosenbrock
+            >>> with TemporaryDirectory() as folder:
+            ...     optimize_rosenbrock(50, 0.01, 0.9).report(f"{folder}/descent.html").name
+            'descent.html'
+        """
+        from pycompare.reports.told import report_of, report_of_all
+        from pycompare.reports.writing import check_report_file, write_report
+
+        check_report_file(file)
+        chapters = self._chapters()
+        report = report_of_all(self._title(), chapters) if len(chapters) > 1 else report_of(*chapters)
+        return write_report(report, file)
+
+    def _chapters(self) -> list[Told]:
+        """What a report says of it: one chapter, unless a result has parts."""
+        from pycompare.reports.report import Picture
+        from pycompare.reports.told import Told
+
+        settings: Mapping[str, Any] = _plain(self._all_settings())
+        told = (self._name, self._title(), self._words(), self.summary(), self.data, settings)
+        return [Told(*told, picture=Picture(self._drawn("png"), "png", self._alt()), call=self.call)]
+
+    def _alt(self) -> str:
+        """What the picture shows, for who cannot see it: what `plot` says that it draws."""
+        told = (getdoc(type(self).plot) or "").partition("\n\n")[0]
+        return f"{self._title().splitlines()[0]}. {' '.join(told.replace('`', '').split())}".strip()
+
+    def _all_settings(self) -> dict[str, Any]:
+        return {"layout": _LAYOUT, "versions": _versions()} | self._settings()
 
     def _drawn(self, kind: str) -> bytes:
         from pycompare.plots import image
@@ -148,6 +202,51 @@ def read_saved(folder: str | PathLike[str], name: str) -> tuple[pd.DataFrame, di
         return pd.read_csv(io.BytesIO((place / f"{name}.csv").read_bytes())), settings
     except (ValueError, pd.errors.ParserError) as cause:
         raise _foreign(place, f"{name}.csv", f"cannot be read: {cause}") from cause
+
+
+def saved_call(settings: Mapping[str, Any]) -> Call | None:
+    """The call that settings tell of, as `save` wrote them."""
+    return Call(**settings["call"]) if settings.get("call") else None
+
+
+def folder_report(folder: str | PathLike[str]) -> Report:
+    """A report of all results that `save` wrote into `folder` and the folders in it, with the pictures that are there.
+
+    Raises:
+        ValueError: there are none, or they are a newer pycompare's.
+    """
+    from pycompare.files import expanded
+    from pycompare.reports.told import report_of, report_of_all
+
+    top = expanded(folder)
+    places = {file.parent: _results_in(file.parent) for file in sorted(top.rglob(_SETTINGS))}
+    chapters = [_saved_chapter(top, place, name) for place, names in places.items() for name in names]
+    if not chapters:
+        raise ValueError(
+            f"`folder` must hold what save() wrote; got {str(top)!r}, where no result is."
+            " Save one: result.save(folder)."
+        )
+    return report_of_all(f"Results in {top.resolve().name}", chapters) if len(chapters) > 1 else report_of(*chapters)
+
+
+def _results_in(place: Path) -> list[str]:
+    """The names of the results in a folder."""
+    known = {name: told for name, told in _sections(place).items() if isinstance(told, dict)}
+    return [name for name, told in known.items() if "layout" in told and (place / f"{name}.csv").is_file()]
+
+
+def _saved_chapter(top: Path, place: Path, name: str) -> Told:
+    from pycompare.reports.report import Picture
+    from pycompare.reports.told import Told
+
+    data, settings = read_saved(place, name)
+    said = {"title": name, "words": "", "summary": [], "alt": f"The plot of {name}"} | settings.get("told", {})
+    files = [place / f"{name}.{kind}" for kind in settings.get("pictures", ()) if kind in ("svg", "png")]
+    drawn = [Picture(file.read_bytes(), file.suffix[1:], said["alt"]) for file in files if file.is_file()]
+    within = "" if place == top else f"{place.relative_to(top).as_posix()}: "
+    title, summary = f"{within}{said['title']}", pd.DataFrame(said["summary"])
+    picture = next(iter(drawn), None)
+    return Told(name, title, said["words"], summary, data, settings, picture=picture, call=saved_call(settings))
 
 
 def _foreign(place: Path, file: str, why: str) -> ValueError:

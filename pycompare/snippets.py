@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +12,21 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-
-class Code(str):
-    """Code that stands for a value: it is written as it is."""
-
-
 _LONG = 88  # a longer call has a line for each argument
 _R_NAME = re.compile(r"([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
 _R_WORDS = {"if", "else", "repeat", "while", "function", "for", "in", "next", "break"}
 _R_WORDS |= {"TRUE", "FALSE", "NULL", "Inf", "NaN", "NA", "NA_integer_", "NA_real_", "NA_character_", "NA_complex_"}
+
+
+class Code(str):
+    """A text that is code already, and is written as it is."""
+
+    __slots__ = ()
+
+
+def python_value(name: str, value: Any) -> str:
+    """A value as Python that gives it back; the error of what cannot be written calls it `name`."""
+    return _written(name, value, _python)
 
 
 def python_call(function: str, arguments: Mapping[str, Any]) -> str:
@@ -36,7 +43,7 @@ def python_call(function: str, arguments: Mapping[str, Any]) -> str:
         >>> python_call("compare_configs", {"lr": [0.1, 1e-3], "epochs": 5})
         'compare_configs(lr=[0.1, 0.001], epochs=5)'
     """
-    return _call(function, [f"{name}={_written(name, value, _python)}" for name, value in arguments.items()])
+    return _call(function, [f"{name}={python_value(name, value)}" for name, value in arguments.items()])
 
 
 def r_call(function: str, arguments: Mapping[str, Any]) -> str:
@@ -105,20 +112,23 @@ def _written(name: str, value: Any, write: Callable[[Any], str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """`value` as Python's own: what numpy has for a number, and arrays as lists."""
-    return value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
+    """`value` as Python's own: numpy's numbers, its arrays as lists, torch's types and devices by their names."""
+    kind = type(value)
+    if kind.__module__ == "torch" and kind.__name__ in ("dtype", "device"):
+        return str(value).removeprefix("torch.")
+    return value.tolist() if kind.__module__ == "numpy" and hasattr(value, "tolist") else value
 
 
 def _python(value: Any) -> str:
     value = _plain(value)
     if isinstance(value, Code):
         return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
+    if type(value) is float and not math.isfinite(value):
         return f'float("{value}")'
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or type(value) in (bool, int, float):
         return repr(value)
-    if isinstance(value, str):
-        return _quoted(value)
+    if isinstance(value, (str, os.PathLike)):
+        return _quoted(os.fspath(value))
     if type(value) is tuple:
         return f"({', '.join(map(_python, value))}{',' * (len(value) == 1)})"
     if type(value) is list:

@@ -1,4 +1,4 @@
-"""Draws the pictures of the pages beside this file, and docs/tune.md's.
+"""Draws the pictures of the pages beside this file, and those of docs/tune.md and docs/tutorial.md.
 
 Each is what the last line of the Python block above it shows.
 """
@@ -48,7 +48,7 @@ def _run(code: str, namespace: dict[str, Any]) -> Any:
 
 if __name__ == "__main__":
     here = Path(__file__).resolve().parent
-    pages = [*sorted(here.glob("*.md")), here.parent / "tune.md"]
+    pages = [*sorted(here.glob("*.md")), here.parent / "tune.md", here.parent / "tutorial.md"]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for page in pages:

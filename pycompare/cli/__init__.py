@@ -12,6 +12,7 @@ from pycompare.cli.hyper_parameters import hyper_parameters
 from pycompare.cli.labs import lab
 from pycompare.cli.parity import doctor, parity
 from pycompare.cli.process import run_command
+from pycompare.cli.report import report
 from pycompare.cli.runs import runs
 from pycompare.cli.tune import tune
 
@@ -29,6 +30,7 @@ app.command()(explore)
 lab.add_typer(hyper_parameters)
 app.add_typer(lab, name="lab")
 app.add_typer(runs, name="runs")
+app.command()(report)
 app.command()(parity)
 app.command()(doctor)
 

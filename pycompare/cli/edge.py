@@ -213,5 +213,5 @@ def _in_options(message: str, context: typer.Context) -> str:
     for advice, instead in _IN_PYTHON.items():
         message = re.sub(advice, instead, message)
     options = {str(parameter.name): parameter.opts[0] for parameter in context.command.params}
-    options |= {name: option for name, option in _OTHER_NAMES.items() if option in options.values()}
+    options |= {name: option for name, option in _OTHER_NAMES.items() if option in options.values()} | options
     return re.sub(r"`(\w+)`", lambda found: options.get(found[1], found[0]), message)

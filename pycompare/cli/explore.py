@@ -24,7 +24,9 @@ def explore(
     """
     with one_line_errors(context):
         if find_spec("shiny") is None:
-            raise ValueError("`explore` needs an extra. Install it with: pip install 'pycompare-rtorch[explore]'")
+            raise ValueError(
+                "Shiny is not installed: in a checkout, pip install -c constraints.txt '.[explore]' brings it."
+            )
         with quick_imports():
             from pycompare.explorer.app import serve
             from pycompare.explorer.tabs import TABS

@@ -35,9 +35,9 @@ def parity(
     """
     with one_line_errors(context):
         if html is not None:
-            from pycompare.files import check_writable_file
+            from pycompare.reports.writing import check_report_file
 
-            check_writable_file(html, name="html")
+            check_report_file(html, name="html")
         with quick_imports():
             from pycompare.parity import suite
         results = _results(lane)
@@ -92,17 +92,7 @@ def _in_short_lines(rows: pd.DataFrame) -> str:
 
 
 def _write_parity_report(results: list[TableResult], path: Path) -> None:
-    from pycompare.files import expanded, write_whole
-    from pycompare.parity.suite import as_frame
-    from pycompare.reports.report import html_report
+    from pycompare.parity.suite import as_report
+    from pycompare.reports.writing import write_report
 
-    plots = (
-        (f"{result.functions}: {result.lane}, {result.verdict}", result.plot())
-        for result in results
-        if result.has_curves
-    )
-    introduction = "Every ported function, computed by R and by pycompare, compared number by number."
-    page = html_report("Parity with R torch", introduction, as_frame(results), plots)
-    target = expanded(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, page.encode())
+    write_report(as_report(results), path)

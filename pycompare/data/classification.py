@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
+from pycompare.calls import recorded
 from pycompare.checks import number, one_of, whole_number
 from pycompare.data import mlbench
 from pycompare.data.mlbench.problem import Classification, each, stream
@@ -48,6 +49,7 @@ _GENERATORS: tuple[Callable[..., Classification], ...] = (
 SETS = {generate.__name__: generate for generate in _GENERATORS}
 
 
+@recorded
 def classification_data(name: str, n: int, *, n_valid: int = 1000, seed: int = 123, **arguments: Any) -> Split:
     """A training set of `n` rows and then, from the same stream, a validation set of `n_valid` rows.
 

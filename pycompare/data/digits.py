@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import TensorDataset
 
+from pycompare.calls import recorded
 from pycompare.checks import one_of, whole_number
 from pycompare.data.idx import file_error, read_idx
 from pycompare.data.split import Split
@@ -41,6 +42,7 @@ _MD5 = {
 }
 
 
+@recorded
 def digits_data(
     source: str = "bundled",
     *,

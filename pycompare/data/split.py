@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
+from pycompare.calls import Call, recorded
 from pycompare.checks import flag, number
 from pycompare.data import mlbench
 from pycompare.data.arrays import real_array
@@ -31,6 +32,7 @@ class Split:
     Attributes:
         train: the training set.
         valid: the validation set, of the same shape but for its length.
+        call: what made both; None for what was not made by a function of pycompare.
 
     Raises:
         TypeError: a set is not a `TensorDataset` of two tensors of real numbers.
@@ -39,6 +41,7 @@ class Split:
 
     train: TensorDataset
     valid: TensorDataset
+    call: Call | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("train", "valid"):
@@ -58,6 +61,7 @@ class Split:
         )
 
     @classmethod
+    @recorded
     def from_arrays(cls, X: Any, y: Any, *, train: float = 0.7, seed: int = 123) -> Split:
         """Split a user's own data as the course does: `ids_train = sample(n, round(train * n))` after `set.seed(seed)`.
 
@@ -82,6 +86,7 @@ class Split:
         return _split(inputs, targets, number("train", train, at_least=0, below=1), RRandom(seed))
 
     @classmethod
+    @recorded
     def from_csv(cls, path: Source, *, target: str | None = None, train: float = 0.7, seed: int = 123) -> Split:
         """Split a CSV file that has a header and columns of numbers, one of them the target, as `from_arrays` does.
 
@@ -116,7 +121,9 @@ class Split:
         pairs = zip(self.train.tensors, self.valid.tensors, standardize, strict=True)
         columns = [_standardized(a, b) if wanted else (a, b) for a, b, wanted in pairs]
         train, valid = (TensorDataset(*part) for part in zip(*columns, strict=True))
-        return Split(train, valid)
+        told = {"targets": "True"} if targets else {}
+        call = self.call and replace(self.call, function=f"{self.call}.standardized", arguments=told)
+        return Split(train, valid, call=call)
 
     def plot(self) -> ggplot:
         """Draw both sets, side by side: two inputs as a place, the target as a colour and, for classes, as a mark.
@@ -142,6 +149,7 @@ class Split:
         return plot_points(pd.concat([_points("training", self.train), _points("validation", self.valid)]))
 
 
+@recorded
 def course_data(seed: int = 123) -> Split:
     """The course's data: `mlbench.friedman3(1000, sd = 0.1)` after `set.seed(seed)`, then `sample(1000, 700)`.
 
@@ -153,6 +161,7 @@ def course_data(seed: int = 123) -> Split:
     return _split(torch.from_numpy(x), torch.from_numpy(y), 0.7, rng)
 
 
+@recorded
 def spirals_data(seed: int = 123) -> Split:
     """Two spirals: `mlbench.spirals(1000, cycles = 1.5, sd = 0.05)` after `set.seed(seed)`, then `sample(1000, 700)`.
 

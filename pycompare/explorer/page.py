@@ -71,7 +71,11 @@ def _section(tab: Tab[Any]) -> Tag:
                 role="group",
                 aria_label=tab.caption,
             ),
-            tags.div(*(_copy_button(tab, language) for language in _CODE), class_="buttons"),
+            tags.div(
+                *(_copy_button(tab, language) for language in _CODE),
+                tags.button("Save report", {"data-report": ""}, type="button"),
+                class_="buttons",
+            ),
             tags.details(tags.summary("Code"), tags.pre({"data-code": ""}, tabindex="0")),
             class_="shown",
         ),

@@ -11,7 +11,7 @@ MOMENTA = ("0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.85", 
 
 
 def path_figures(surface: str, values: str, when: str) -> list[Tag]:
-    """The places for a map, with the paths in a layer above it, its player, and the values beside it, as `drawPaths` in landscape.js fills them.
+    """The places for a map, paths in a layer above it, a player, and values: what `drawPaths` in landscape.js fills.
 
     Arguments:
         surface, values: what these pictures are called.

@@ -10,6 +10,8 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pycompare.explorer.controls import Slider
@@ -58,6 +60,8 @@ class Visitor:
         self._asked: Question | None = None
         self._stop = threading.Event()
         self._task: asyncio.Task[None] | None = None
+        self._reports: set[asyncio.Task[None]] = set()
+        self._left = False
 
     def ask(self, question: Question) -> None:
         """Answer this next, by the message "answer"."""
@@ -72,22 +76,40 @@ class Visitor:
         try:
             self._uploads[name] = await asyncio.to_thread(_read_file, name, content)
         except (ValueError, TypeError, OSError) as error:
-            await self._send("uploaded", {"error": str(error)})
+            await self._tell("uploaded", {"error": str(error)})
         else:
             self._answers.clear()  # a file of this name may have been another
-            await self._send("uploaded", {"name": name})
+            await self._tell("uploaded", {"name": name})
+
+    def report(self, tab: str, shown: Sequence[Texts]) -> None:
+        """Send what is shown as one document in HTML, by the message "report"; questions are answered meanwhile."""
+        task = asyncio.create_task(self._send_report(tab, shown))
+        self._reports.add(task)
+        task.add_done_callback(self._reports.discard)
 
     def leave(self) -> None:
         """Stop what is being computed: nobody waits for it any more."""
-        self._waiting = None
+        self._waiting, self._left = None, True
         self._stop.set()
+
+    async def _tell(self, kind: str, message: dict[str, Any]) -> None:
+        if not self._left:
+            await self._send(kind, message)
+
+    async def _send_report(self, tab: str, shown: Sequence[Texts]) -> None:
+        try:
+            page = await asyncio.to_thread(self._report, self._tabs[tab], shown)
+        except (ValueError, TypeError, OSError) as error:
+            await self._tell("report", {"error": str(error)})
+        else:
+            await self._tell("report", {"name": f"{tab}.html", "html": page})
 
     async def _answer_the_newest(self) -> None:
         while question := self._waiting:
             self._asked, self._waiting, self._stop = question, None, threading.Event()
             answer = await asyncio.to_thread(self._answer, question, self._stop)
-            if answer and not (self._stop.is_set() and self._waiting is None):
-                await self._send("answer", {"number": question.number, "tab": question.tab} | answer)
+            if answer:
+                await self._tell("answer", {"number": question.number, "tab": question.tab} | answer)
         self._asked = None
 
     def _answer(self, question: Question, stop: threading.Event) -> dict[str, Any] | None:
@@ -115,6 +137,16 @@ class Visitor:
             "rows": [answer.cells | _cells(tab, texts) for texts, answer in zip(shown, answers, strict=True)],
             "code": {language: _code(tab, language, settings, answers) for language in _LANGUAGES},
         }
+
+    def _report(self, tab: Tab[Any], shown: Sequence[Texts]) -> str:
+        from pycompare.reports.told import report_of_all
+        from pycompare.reports.writing import write_report
+
+        settings = dict.fromkeys(settings_of(tab, texts) for texts in shown)
+        chapters = [chapter for one in settings for chapter in self._computed(tab, one).result._chapters()]
+        with TemporaryDirectory() as folder:
+            file = write_report(report_of_all(tab.title, chapters), Path(folder) / "report.html")
+            return file.read_text(encoding="utf-8")
 
     def _computed(self, tab: Tab[Any], settings: Any) -> Answer:
         key = (tab.name, settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pycompare.explorer import sweep_code
 from pycompare.explorer.controls import FILE
 from pycompare.explorer.drawn import digits, numbers, plane
-from pycompare.explorer.sweep_settings import CONTROLS, SweepSettings
+from pycompare.explorer.sweep_settings import CONTROLS, COURSE, DEFAULTS, SweepSettings
 from pycompare.explorer.tab import Answer, Uploads
 
 if TYPE_CHECKING:
@@ -100,13 +100,20 @@ def compared(settings: SweepSettings, uploads: Uploads) -> Comparison:
         settings.weight_decay,
         settings.beta1,
         settings.beta2,
-        network=network_factory(None, split, find_loss(loss), settings.hidden, make),
+        # What is left at its default, a report can write as code.
+        network=network_factory(None, split, find_loss(loss), settings.hidden, make)
+        if _own_network(settings)
+        else None,
         loss=loss,
-        data=split,
+        data=None if settings.data == COURSE else split,
         seed=settings.seed,
         keep_networks=True,
         progress=False,
     )
+
+
+def _own_network(settings: SweepSettings) -> bool:
+    return (settings.hidden, settings.activation) != (DEFAULTS.hidden, DEFAULTS.activation)
 
 
 def _split(data: str, uploads: Uploads) -> Split:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import activation as torch_activations
 
+from pycompare.calls import recorded
 from pycompare.checks import one_of, whole_number
 from pycompare.data.arrays import real_array
 from pycompare.data.mlbench import circle
@@ -43,7 +44,7 @@ _FACTOR = 10.0  # by which the mean leaves that of the first layer, where it exp
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ActivationStatistics(Result):
-    """Statistics of |activation| by layer.
+    """Statistics of `|activation|` by layer.
 
     Attributes:
         data: tidy frame, one row for each network and call of an activation module: config (the label), the argument
@@ -59,7 +60,7 @@ class ActivationStatistics(Result):
     def summary(self) -> pd.DataFrame:
         """One row a network: which layers explode or vanish.
 
-        A layer explodes where the mean of |activation| is more than 10 times that of the first layer, or not finite;
+        A layer explodes where the mean of `|activation|` is more than 10 times that of the first layer, or not finite;
         it vanishes where the mean is less than a tenth of it, or 0.
 
         Returns:
@@ -90,6 +91,7 @@ class ActivationStatistics(Result):
         )
 
 
+@recorded
 def activation_statistics(
     network: nn.Module | None = None,
     *,

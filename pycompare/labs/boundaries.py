@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn, softmax
 
+from pycompare.calls import recorded
 from pycompare.checks import whole_number
 from pycompare.data.split import check_set, training_set
 from pycompare.labs.classes import checked_classes, class_logits
@@ -103,6 +104,7 @@ class Snapshots(dict[Any, nn.Module]):
         self[key].zero_grad()
 
 
+@recorded
 def decision_boundary(
     network: nn.Module | Mapping[Any, nn.Module],
     data: Any,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number, whole_number
 from pycompare.data.split import Split
 from pycompare.labels import setting_label
@@ -36,6 +37,8 @@ from pycompare.training.schedules import OneCycle
 if TYPE_CHECKING:
     from plotnine import ggplot
 
+    from pycompare.reports.told import Told
+
 _LEAST_STEPS = 8  # of an epoch, for the batch sizes that are tried unless others are given
 _LEAST_SIZE = 16
 _TRIED = {"the bound": 1, "a third": 3, "a quarter": 4, "a tenth": 10, "a twentieth": 20}  # as the report names them
@@ -43,6 +46,7 @@ _USUAL_MOMENTUM = 0.9
 _RANGE_STEPS = 100
 
 
+@recorded
 def discipline(
     network: NetworkFactory | None = None,
     data: Split | None = None,
@@ -172,6 +176,9 @@ class Discipline(Result):
         for part in self.parts.values():
             written += part.save(folder, formats)
         return list(dict.fromkeys(written))
+
+    def _chapters(self) -> list[Told]:
+        return [*super()._chapters(), *(told for part in self.parts.values() for told in part._chapters())]
 
     def _words(self) -> str:
         return "\n".join(f"- {row['step']}: {row['reason']}" for row in self.data.to_dict("records"))

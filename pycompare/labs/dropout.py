@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number
 from pycompare.data.digits import digits_data
 from pycompare.data.split import Split
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _METRICS = ("train_loss", "train_error", "valid_loss", "valid_error")
 
 
+@recorded
 def compare_dropout(
     p: Numbers = (0.0, 0.5),
     input_p: Numbers = 0.2,

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn, softmax
 
+from pycompare.calls import recorded
 from pycompare.checks import whole_number
 from pycompare.data.arrays import real_array
 from pycompare.labs.classes import checked_classes, class_logits
@@ -68,6 +69,7 @@ class MCDropout(Result):
         return f"Monte Carlo dropout of {len(self.logits[0])} rows, {max(self.logits)} passes"
 
 
+@recorded
 def mc_dropout(
     network: nn.Module,
     X: Any,

@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number, one_of, whole_number
 from pycompare.data.split import Split
 from pycompare.labels import setting_label, value_label
-from pycompare.results import Result, read_saved
+from pycompare.results import Result, read_saved, saved_call
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.configs import checked_split, class_count, network_factory
 from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, networks, train_all
@@ -44,6 +45,7 @@ _HIDDEN, _MOMENTUM = 4, 0.9
 _ENDS = ("train_loss", "valid_loss", "train_accuracy", "valid_accuracy")
 
 
+@recorded
 def compare_gradients(
     init: str | Initializer | Sequence[str | Initializer] = "xavier_uniform",
     optimizer: str | OptimizerFactory | Sequence[str | OptimizerFactory] = "sgd",
@@ -172,7 +174,8 @@ class GradientComparison(Result):
         numbers = [*_ENDS, "start_gradient", "peak_gradient", "end_gradient"]
         layers = {name: (widths[0], widths[1]) for name, widths in settings["layers"].items()}
         made_with = settings["made_with"] | {"versions": settings["versions"]}
-        return cls(data, runs.astype(dict.fromkeys(numbers, float)), layers, settings["arguments"], made_with)
+        runs, call = runs.astype(dict.fromkeys(numbers, float)), saved_call(settings)
+        return cls(data, runs, layers, settings["arguments"], made_with, call=call)
 
     def summary(self) -> pd.DataFrame:
         """One row a configuration.

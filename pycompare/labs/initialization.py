@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number, one_of, whole_number
 from pycompare.data.classification import classification_data
 from pycompare.data.split import Split
@@ -44,6 +45,7 @@ METRICS = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
 _HIDDEN = (6, 3)
 
 
+@recorded
 def compare_inits(
     sigma: Numbers | None = None,
     init: str | Initializer | Sequence[str | Initializer] = "normal",

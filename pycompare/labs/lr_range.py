@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number, one_of
 from pycompare.data.split import Split
 from pycompare.results import Result
@@ -36,6 +37,7 @@ _CONVERGES = 2  # times the smallest loss: where a training does no longer conve
 _SHARES = {"a third": 3, "a quarter": 4, "a tenth": 10, "a twentieth": 20}
 
 
+@recorded
 def lr_range_test(
     network: nn.Module | NetworkFactory | None = None,
     data: Split | None = None,
@@ -186,6 +188,9 @@ class RangeTestResult(Result):
             f"In {count} of {len(last)} tests the largest rate that converges is the last one tried: no loss has shown"
             " it to be too large."
         )
+
+    def _settings(self) -> dict[str, Any]:
+        return {"arguments": {"mode": self.mode} | self.arguments, "made_with": self.made_with}
 
     def _title(self) -> str:
         lengths = self.data.groupby("seed", sort=False).size()

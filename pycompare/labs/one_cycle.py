@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
+from pycompare.calls import recorded
 from pycompare.checks import number, whole_number
 from pycompare.data.split import Split
 from pycompare.sweeps.comparison import Comparison
@@ -22,6 +23,7 @@ from pycompare.training.stopping import EarlyStopping
 _HELD = {"constant": 1, "constant, a third": 3, "constant, a tenth": 10}  # the lower bounds that Smith's report names
 
 
+@recorded
 def compare_one_cycle(
     max_lr: float,
     momentum: float | tuple[float, float] = (0.85, 0.95),

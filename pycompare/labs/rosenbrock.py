@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from pycompare.calls import recorded
 from pycompare.checks import number, whole_number
 from pycompare.results import Result
 from pycompare.training.kernels import mkl_kernels
@@ -118,6 +119,7 @@ class Trajectory(Result):
         )
 
 
+@recorded
 def optimize_rosenbrock(
     steps: int,
     lr: float,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy.typing as npt
 import pandas as pd
 
+from pycompare.calls import recorded
 from pycompare.checks import number, whole_number
 from pycompare.parity.distance import column_parts, distances, step_type
 from pycompare.results import Result
@@ -136,6 +137,7 @@ class ParityReport(Result):
         return f"`{row['column']}` first at {self._key(row)}:\n{around.to_string(index=False, formatters=exact)}"
 
 
+@recorded
 def compare_trajectories(
     left: pd.DataFrame,
     right: pd.DataFrame,

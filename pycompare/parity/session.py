@@ -90,14 +90,14 @@ class RSession:
     DataFrame; its index                    data.frame; its row names
     ======================================  ==============================================================
 
-    Back come the same, but: a vector of one element without names as a scalar, whole numbers as int64, NA_real_ as nan,
-    a vector with NA as pandas' Int64, boolean or string, a matrix with dimnames as a DataFrame, a list as a dict where
-    every element has a name of its own, the values of a factor's level NA as missing ones. Dates and times come, but do
-    not go: Date as datetime64[D], POSIXct as datetime64[ns] in UTC, difftime as timedelta64[ns]; within a DataFrame in
-    pandas' units. Names of an array's dimensions beyond two, the class of a list and the time zone are lost; an index
-    1, 2, ... comes back as pandas' default. Lists may be nested 200 levels deep. Functions, environments, calls and
-    vectors of other classes have no Python form: a TypeError says so, unless R would not print the value:
-    `f <- function(x) x` gives None.
+    Back come the same, but: a vector of one element without names as a scalar, whole numbers as int64, `NA_real_` as
+    nan, a vector with NA as pandas' Int64, boolean or string, a matrix with dimnames as a DataFrame, a list as a dict
+    where every element has a name of its own, the values of a factor's level NA as missing ones. Dates and times come,
+    but do not go: Date as datetime64[D], POSIXct as datetime64[ns] in UTC, difftime as timedelta64[ns]; within a
+    DataFrame in pandas' units. Names of an array's dimensions beyond two, the class of a list and the time zone are
+    lost; an index 1, 2, ... comes back as pandas' default. Lists may be nested 200 levels deep. Functions,
+    environments, calls and vectors of other classes have no Python form: a TypeError says so, unless R would not print
+    the value: `f <- function(x) x` gives None.
 
     What cannot be sent (masked entries, text with NUL or lone surrogates, ...) is an error before R hears of it: the
     session and its variables stay.

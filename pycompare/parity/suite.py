@@ -24,6 +24,8 @@ from pycompare.parity.tables.recorded import recording, toy_points
 if TYPE_CHECKING:
     from plotnine import ggplot
 
+    from pycompare.reports.report import Report
+
 Lane = Literal["recorded R torch", "live R torch", "live R with the stand-in"]
 LANES: dict[str, Lane] = {  # by the name that --lane takes; for live R it is the RSession's backend
     "recorded": "recorded R torch",
@@ -358,6 +360,22 @@ def as_frame(results: list[TableResult]) -> pd.DataFrame:
         for result in results
     ]
     return pd.DataFrame(rows)
+
+
+def as_report(results: Sequence[TableResult]) -> Report:
+    """The table and, of what has curves, pictures of both sides: what `pycompare parity --html` writes."""
+    from pycompare.plots import png
+    from pycompare.reports.report import Picture, Report, Section, Table, Words
+
+    told = Words(f"Every ported function, computed by R and by pycompare, compared number by number. {totals(results)}")
+    drawn = [
+        Picture(png(result.plot()), "png", f"Both sides of {caption}, and their distance in ulps.", caption)
+        for result in results
+        if result.has_curves
+        for caption in [f"{result.functions}: {result.lane}, {result.verdict}"]
+    ]
+    table = Section("Verdicts", (told, Table("What was compared", as_frame([*results]))))
+    return Report("Parity with R torch", (table, Section("Curves", tuple(drawn))))
 
 
 def totals(results: Sequence[TableResult]) -> str:

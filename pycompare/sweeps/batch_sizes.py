@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 import torch
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number, one_of, whole_number
 from pycompare.data.split import Split
 from pycompare.divergence import is_finite
@@ -51,6 +52,7 @@ _POWERS = {"fixed": 0.0, "linear": 1.0, "sqrt": 0.5}
 _STEPS_TO_EXPECT = 1000  # of a run that is measured in seconds: all get one engine, machine code where it is there
 
 
+@recorded
 def compare_batch_sizes(
     sizes: Numbers,
     budget: str = "epochs",

@@ -15,7 +15,7 @@ from torch import nn
 from pycompare.checks import one_of
 from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label
-from pycompare.results import Result, read_saved
+from pycompare.results import Result, read_saved, saved_call
 from pycompare.sweeps.advice import divergence_advice
 from pycompare.sweeps.differences import difference_words, paired_differences
 from pycompare.sweeps.seeds import seeds_summary
@@ -87,7 +87,7 @@ class Comparison(Result):
         parts: dict[str, Any] = {name: settings.get(name) for name in cls._saved}
         made_with = parts["made_with"] | {"versions": settings.get("versions", {})}
         lists = {name: tuple(parts[name]) for name in ("values", "row_values")}
-        return cls(data, **parts | lists | {"made_with": made_with})
+        return cls(data, **parts | lists | {"made_with": made_with}, call=saved_call(settings))
 
     @classmethod
     def _columns(cls, settings: dict[str, Any]) -> set[str]:
@@ -110,7 +110,7 @@ class Comparison(Result):
         return pd.DataFrame(rows).astype({"best_epoch": "Int64", "diverged_at": "Int64"})
 
     def plot(self, metric: str = "valid_loss", *, log: bool = False) -> ggplot:
-        """The curves as a plotnine plot: by default the validation curves, as R's `compare_configs` draws them.
+        """The validation curves, or those of another metric, over epochs, as R's `compare_configs` draws them.
 
         Arguments:
             metric: a column of `data`: "train_loss", "valid_loss", "valid_rmse", "train_accuracy", "valid_accuracy".

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import flag
 from pycompare.data.split import Split, course_data
 from pycompare.labels import setting_label
@@ -41,6 +42,7 @@ from pycompare.training.schedules import Schedule, check_schedule
 from pycompare.training.stopping import EarlyStopping
 
 
+@recorded
 def compare_configs(
     epochs: int = 30,
     batch_size: Numbers = 16,

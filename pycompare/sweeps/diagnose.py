@@ -86,27 +86,25 @@ def generalization_gap(comparison: Comparison) -> pd.DataFrame:
 def diagnose(comparison: Comparison) -> Diagnosis:
     """Read the curves of a comparison: what each run's losses say, by stated rules, and the numbers behind.
 
-    A run may have several readings, or none. Its size is the mean of |valid_loss| over the second half of its epochs; a
-    zigzag is the smaller of two successive changes of valid_loss that have opposite signs; "smooth" is the median of
+    A run may have several readings, or none. Its size is the mean of `|valid_loss|` over the second half of its epochs;
+    a zigzag is the smaller of two successive changes of valid_loss that have opposite signs; "smooth" is the median of
     three neighbouring epochs. Below, "third" is a third of the epochs.
 
-    | reading | holds when | usual cause |
-    |---|---|---|
-    | diverged | a valid_loss is not finite; then nothing else is read | a rate too large |
-    | underfitting | train_loss ends at 0.9 or more of what the best constant prediction has | too few
-        epochs, a rate too large or too small, too much decay |
-    | overfitting | the smooth valid_loss ends above its least by 0.05 of the size or more, and by more than two mean
-        zigzags of the second half, while the smooth train_loss ends no higher than it was there; and the run is not
-        rising | too many epochs |
-    | rising | train_loss exceeds an earlier value of its own by 0.25 of the size or more | a rate too large |
-    | noisy | the mean zigzag of the second half is 0.03 of the size or more | a rate too large, batches too small |
-    | slow | the smooth valid_loss fell by 0.03 of the size or more in the middle third and in the last, which brought
-        at least half as much, and by more than a mean zigzag; the smooth train_loss fell in the last third, too; and
-        the run is neither rising nor noisy | a rate too small |
-    | not yet flat | the smooth valid_loss fell in the last third by 0.03 of the size or more, and by more than a mean
-        zigzag; and it is not slow | too few epochs |
-    | steep, then flat | valid_loss fell in the first fifth of the epochs by 0.5 of the size or more, keeps within
-        0.1 of the size from then on, and has become flat | Smith's early sign of a good setting |
+    - diverged: a valid_loss is not finite; then nothing else is read. Usual cause: a rate too large.
+    - underfitting: train_loss ends at 0.9 or more of what the best constant prediction has. Too few epochs, a rate too
+      large or too small, too much decay.
+    - overfitting: the smooth valid_loss ends above its least by 0.05 of the size or more, and by more than two mean
+      zigzags of the second half, while the smooth train_loss ends no higher than it was there; and the run is not
+      rising. Too many epochs.
+    - rising: train_loss exceeds an earlier value of its own by 0.25 of the size or more. A rate too large.
+    - noisy: the mean zigzag of the second half is 0.03 of the size or more. A rate too large, batches too small.
+    - slow: the smooth valid_loss fell by 0.03 of the size or more in the middle third and in the last, which brought
+      at least half as much, and by more than a mean zigzag; the smooth train_loss fell in the last third, too; and the
+      run is neither rising nor noisy. A rate too small.
+    - not yet flat: the smooth valid_loss fell in the last third by 0.03 of the size or more, and by more than a mean
+      zigzag; and it is not slow. Too few epochs.
+    - steep, then flat: valid_loss fell in the first fifth of the epochs by 0.5 of the size or more, keeps within 0.1 of
+      the size from then on, and has become flat. Smith's early sign of a good setting.
 
     A run of fewer than 6 epochs can only be diverged or underfitting, one of a single epoch only diverged. Underfitting
     is told by a constant prediction rather than by the other runs, the best of which may underfit, too. What a constant

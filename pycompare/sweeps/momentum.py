@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number
 from pycompare.data.split import Split
 from pycompare.labels import setting_label
@@ -30,6 +31,7 @@ CONSTANT, CYCLICAL = "constant", "cyclical"
 _BETA2 = 0.999
 
 
+@recorded
 def momentum_test(
     momentum: Numbers = (0.99, 0.97, 0.95, 0.9),
     *,

@@ -152,7 +152,7 @@ class Run:
                 watch(0, training.network)
             elif not training.engine.draws:
                 scope.close()
-            epoch = training.done
+            epoch, training = training.done, replace(training, watched=bool(watch or training.best))
             for epoch, told in training.up_to_plateau(self.monitoring.epochs(training)):
                 for row in told:
                     outcome.rows.append(row)
@@ -277,6 +277,7 @@ def train_all(
     outcomes = [Outcome() for _ in runs]
     with ExitStack() as end, _telling(runs, outcomes, unit, show=progress) as bar:
         if kept:
+            end.callback(kept.renew_index)
             end.callback(kept.remove_dead_leases)  # such as those of workers that were killed
         for free in _rounds(outcomes, bar):
             now = [runs[i] for i in free], [outcomes[i] for i in free]

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, whole_number
 from pycompare.data.split import Split
 from pycompare.divergence import is_finite
@@ -41,6 +42,7 @@ _GOING_ON = 2  # candidates at least, when the worse half is left behind: the ch
 _Key = tuple[tuple[int, ...], int, int]  # a candidate's places, a seed, epochs
 
 
+@recorded
 def tune(
     space: Mapping[str, Any],
     data: Split | None = None,

@@ -11,7 +11,7 @@ import pandas as pd
 from torch import nn
 
 from pycompare.labels import setting_label
-from pycompare.results import Result, read_saved
+from pycompare.results import Result, read_saved, saved_call
 from pycompare.sweeps.differences import LEVEL, paired_differences, seeds_needed
 from pycompare.sweeps.seeds import seeds_summary
 
@@ -64,7 +64,9 @@ class Tuning(Result):
                 " again."
             )
         path, *others = parts
-        return cls(data.astype({"best_epoch": "Int64"}), pd.DataFrame(path).astype(_FLOATS), *others)
+        return cls(
+            data.astype({"best_epoch": "Int64"}), pd.DataFrame(path).astype(_FLOATS), *others, call=saved_call(settings)
+        )
 
     def summary(self) -> pd.DataFrame:
         """The decisions, one row a group."""

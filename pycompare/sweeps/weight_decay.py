@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import flag, number, one_of, whole_number
 from pycompare.data.split import Split
 from pycompare.labels import setting_label
@@ -37,6 +38,7 @@ CONSTANT, ONE_CYCLE = "constant", "1cycle"
 _MOST_SHALLOW = 3  # linear layers: those of the course's network
 
 
+@recorded
 def weight_decay_search(
     weight_decay: Numbers | None = None,
     *,
@@ -106,6 +108,7 @@ def weight_decay_search(
     return WeightDecaySearch(frame, "weight_decay", values, told, made_with(first, outcomes), size, cost=cost)
 
 
+@recorded
 def weight_decay_restarts(
     weight_decay: Numbers | None = None,
     *,
@@ -126,6 +129,7 @@ def weight_decay_restarts(
     n_jobs: int | None = 1,
     engine: str = "auto",
     threads: int | None = 1,
+    store: RunStore | str | PathLike[str] | None = None,
     progress: bool = False,
     **optimizer_arguments: Any,
 ) -> WeightDecaySearch:
@@ -143,7 +147,7 @@ def weight_decay_restarts(
         most_epochs: to the plateau; the restarts begin after so many if it has not come. 1 or more.
         schedule: of the restarts, as in `weight_decay_search`; until the plateau the rate is constant.
         epochs: of each restart, 1 or more.
-        lr, batch_size, data, network, optimizer, loss, seed, seeds, n_jobs, engine, threads, progress,
+        lr, batch_size, data, network, optimizer, loss, seed, seeds, n_jobs, engine, threads, store, progress,
             optimizer_arguments: as in `weight_decay_search`.
 
     Returns:
@@ -175,7 +179,7 @@ def weight_decay_restarts(
         {"config": setting_label("middle", middle)}, several
     )
     check_runs(runs)
-    frame, outcomes, cost = _trained(runs, n_jobs, progress)
+    frame, outcomes, cost = _trained(runs, n_jobs, progress, store)
     before, after = _at_plateau(frame, values)
     lengths = before.groupby("seed", sort=False)["epoch"].max().tolist()
     whole = len(values) * sum(length + epochs for length in lengths) * steps_of(first, 1)
@@ -247,7 +251,7 @@ def _trained(
     runs: Sequence[Run],
     n_jobs: int | None,
     progress: bool,
-    store: RunStore | str | PathLike[str] | None = None,
+    store: RunStore | str | PathLike[str] | None,
 ) -> tuple[pd.DataFrame, list[Outcome], dict[str, Any]]:
     """What `train_all` returns, and steps and seconds."""
     began = perf_counter()

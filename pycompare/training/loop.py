@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from pycompare.training.optim import OptimizerFactory, make_optimizer
 from pycompare.training.options import Options
 from pycompare.training.schedules import Schedule, check_schedule, set_settings
 from pycompare.training.stopping import Best, EarlyStopping, Epoch
+
+_STRIDE, _MOST = 0.02, 100  # seconds, and epochs
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def train_loop(
     known = find_loss(loss)
     with torch_threads(threads):
         told = training_losses(network, cast_batches(dl_train, first_parameter(network)), opt, known)
-    return _mean_loss(told, known)
+    return float(_means([told], known)[0])
 
 
 def valid_loop(
@@ -96,7 +98,7 @@ def valid_loop(
     known = find_loss(loss)
     with torch_threads(threads):
         told = validation_losses(network, cast_batches(dl_valid, first_parameter(network)), known)
-    return _mean_loss(told, known)
+    return float(_means([told], known)[0])
 
 
 def train_valid(
@@ -122,8 +124,8 @@ def train_valid(
         ds_train, ds_valid: map-style datasets of pairs (inputs, targets).
         epochs, batch_size: whole numbers, 1 or more. The last batch of an epoch may be shorter.
         optimizer: "adamw", "adam", "rmsprop", "sgd" (LibTorch's, see `pycompare.training.optim`), "adagrad"
-            (PyTorch's, which is the same), or a callable (parameters, **optimizer_arguments) ->
-            `torch.optim.Optimizer`.
+            (PyTorch's, which is the same), or a callable
+            `(parameters, **optimizer_arguments) -> torch.optim.Optimizer`.
         loss: as in `train_loop`.
         engine: "autograd", "fused", which gets the same bits faster, without autograd, for chains of linear layers and
             common activations, "compiled", which gets them faster still (needs the extra `fast`, and 15 s to compile
@@ -135,16 +137,15 @@ def train_valid(
         early_stopping: when to end before the last epoch, with the best weights; `EarlyStopping` tells the rule.
         on_step: called with a `Step` before each step is taken, when its gradients are there: to watch them, to clip
             them in place, or to set `step.opt.param_groups[0]["lr"]` and the like for the steps from here on (what a
-            schedule sets, for this step). What it
-            raises ends the training, with the attribute `partial`: the frame of the epochs so far. So does Ctrl-C.
+            schedule sets, for this step). What it raises ends the training, with the attribute `partial`: the frame of
+            the epochs so far. So does Ctrl-C.
         optimizer_arguments: lr, betas, weight_decay, eps, amsgrad, momentum, ...: what the optimiser takes.
 
     Returns:
         One row an epoch: epoch (1..epochs), train_loss and valid_loss (means over batches, see `train_loop` and
-            `valid_loop`),
-        for "mse" valid_rmse, the RMSE of the whole validation set, and
-        for "cross_entropy" train_accuracy and valid_accuracy, the shares of all rows whose largest output is at their
-            class, of the training set each before its batch's step.
+        `valid_loop`), for "mse" valid_rmse, the RMSE of the whole validation set, and for "cross_entropy"
+        train_accuracy and valid_accuracy, the shares of all rows whose largest output is at their class, of the
+        training set each before its batch's step.
 
     Raises:
         ValueError, TypeError: before the first step, where an argument is out of range or of the wrong kind, or
@@ -162,6 +163,7 @@ def train_valid(
     rows: list[dict[str, float]] = []
     with torch_threads(options.threads), giving_back(lambda: pd.DataFrame(rows)):
         training = begin_training(network, ds_train, ds_valid, options)
+        training = replace(training, watched=bool(on_step or early_stopping))
         for _, told in training.up_to_plateau(training.epochs(on_step)):
             rows.extend(told)
         training.restore_best()
@@ -189,6 +191,7 @@ class Training:
         batches: of an epoch.
         done: how many epochs it was trained for before.
         best: the best epoch so far, where somebody asks for it.
+        watched: whether somebody looks at the network after each epoch.
     """
 
     network: nn.Module
@@ -199,13 +202,35 @@ class Training:
     batches: int
     done: int = 0
     best: Best | None = None
+    watched: bool = True
 
     def epochs(self, on_step: OnStep | None = None) -> Iterator[Epoch]:
-        """Train, and yield after each epoch its number and its row of `train_valid`'s frame."""
-        loss, steps = self.options.loss, itertools.count(self.done * self.batches + 1)
-        for epoch in range(self.done + 1, self.options.epochs + 1):
-            trained = self.train(epoch, self._shown(on_step, epoch, steps))
-            yield epoch, [{"epoch": epoch, **_row(trained, self.engine.validate(), loss)}]
+        """Train, and yield after each epoch its number and its row of `train_valid`'s frame; after several their rows,
+        where nobody looks at the network in between."""
+        steps = itertools.count(self.done * self.batches + 1)
+        for epochs in self._strides():
+            check_stop()
+            if on_step or self.options.schedule:
+                told = [(self._train(i, self._shown(on_step, i, steps)), self.engine.validate()) for i in epochs]
+            else:
+                told = self.engine.epochs(len(epochs))
+            self.engine.publish()
+            rows = _rows(told, self.options.loss)
+            yield epochs[-1], [{"epoch": i} | row for i, row in zip(epochs, rows, strict=True)]
+
+    def _strides(self) -> Iterator[range]:
+        """The epochs to come: one after the other where they are watched, else as many at once as `_STRIDE` allows.
+
+        What is done between two epochs takes as long as five steps of the course's network, under Python's lock.
+        """
+        first, count = self.done + 1, 1
+        while first <= self.options.epochs:
+            began = time.perf_counter()
+            epochs = range(first, min(first + count, self.options.epochs + 1))
+            yield epochs
+            first = epochs.stop
+            if not self.watched:
+                count = min(_MOST, max(1, int(count * _STRIDE / (time.perf_counter() - began))))
 
     def up_to_plateau(self, epochs: Iterator[Epoch]) -> Iterator[Epoch]:
         """`epochs`, until early stopping ends them."""
@@ -219,7 +244,9 @@ class Training:
     def train(self, epoch: int, on_loss: OnLoss | None = None) -> BatchLosses:
         """Train for the epoch of this number, from 1, under the schedule; `on_loss` as in `Engine.train`."""
         check_stop()
-        return self.engine.train(on_loss, self._set_rates(epoch))
+        told = self._train(epoch, on_loss)
+        self.engine.publish()
+        return told
 
     def take_steps(self, start: int, stop: int) -> None:
         """Take the steps from `start` to before `stop`, counted from 0 through all epochs, under the schedule."""
@@ -228,6 +255,10 @@ class Training:
             part = range(place, min(self.batches, place + stop - start))
             self.engine.take_steps(part, self._set_rates(epoch + 1))
             start += len(part)
+        self.engine.publish()
+
+    def _train(self, epoch: int, on_loss: OnLoss | None) -> BatchLosses:
+        return self.engine.train(on_loss, self._set_rates(epoch))
 
     def _set_rates(self, epoch: int) -> SetRates | None:
         """What sets the schedule's settings for the place of a batch in the epoch of this number."""
@@ -258,25 +289,38 @@ def begin_training(network: nn.Module, ds_train: Data, ds_valid: Data, options: 
     return Training(network, opt, *start_engine(network, opt, train, valid, options), options, batches, best=best)
 
 
-def _row(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> dict[str, float]:
-    """What an epoch is told by, in a row of `train_valid`'s frame."""
-    row = {"train_loss": _mean_loss(trained, loss), "valid_loss": _mean_loss(validated, loss)}
+def _rows(told: list[tuple[BatchLosses, BatchLosses]], loss: Loss) -> list[dict[str, float]]:
+    """What epochs are told by, in rows of `train_valid`'s frame."""
+    trained, validated = ([both[i] for both in told] for i in range(2))
+    columns = {"train_loss": _means(trained, loss), "valid_loss": _means(validated, loss)}
     if loss.rooted:
-        squares = validated.losses.double().numpy() * validated.sizes
-        row["valid_rmse"] = math.sqrt(squares.sum() / sum(validated.sizes))
+        sizes = np.array(validated[0].sizes)
+        columns["valid_rmse"] = np.sqrt((_stacked(validated).double().numpy() * sizes).sum(axis=1) / sizes.sum())
     if loss.of_classes:
-        row |= {"train_accuracy": trained.accuracy(), "valid_accuracy": validated.accuracy()}
-    return row
+        passes = {"train_accuracy": trained, "valid_accuracy": validated}
+        columns |= {name: np.array([one.accuracy() for one in part]) for name, part in passes.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
 
 
-def _mean_loss(told: BatchLosses, loss: Loss) -> float:
-    return r_mean((told.losses.sqrt() if loss.rooted else told.losses).double().numpy())
+def _means(told: Sequence[BatchLosses], loss: Loss) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The mean over batches of each pass."""
+    losses = _stacked(told)
+    return r_mean((losses.sqrt() if loss.rooted else losses).double().numpy())
 
 
-def r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """R's `mean`: a sum in the long double of C, then the mean of the residuals, which mends its rounding."""
+def _stacked(told: Sequence[BatchLosses]) -> Tensor:
+    return torch.stack([one.losses for one in told])
+
+
+def r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """R's `mean` along the last axis: a sum in the long double of C, then the mean of the residuals, which mends its
+    rounding."""
     wide = values.astype(np.longdouble)
-    mean = np.add.accumulate(wide)[-1] / len(wide)
-    if np.isfinite(mean):
-        mean += np.add.accumulate(wide - mean)[-1] / len(wide)
-    return float(mean)
+    mean = _long_mean(wide)
+    with np.errstate(invalid="ignore"):  # where a mean is not finite, and stays
+        mended = mean + _long_mean(wide - mean[..., None])
+    return np.where(np.isfinite(mean), mended, mean).astype(np.float64)
+
+
+def _long_mean(wide: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.asarray(np.add.accumulate(wide, axis=-1)[..., -1] / wide.shape[-1])

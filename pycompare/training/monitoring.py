@@ -89,6 +89,7 @@ class Restarts(EachEpoch):
 
     def epochs(self, training: Training) -> Iterator[Epoch]:
         """As `Monitoring.epochs` says."""
+        training = replace(training, watched=True)
         yield from self._to_plateau(training)
         restore = training.engine.checkpoint()
         again = replace(training, options=replace(training.options, epochs=self.length, schedule=self.schedule))

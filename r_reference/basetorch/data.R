@@ -32,5 +32,8 @@ dataloader_next <- function(iter, completed = NULL) {
   if (iter$position == length(iter$loader)) return(completed)
   iter$position <- iter$position + 1
   rows <- iter$loader$batches[[iter$position]]
-  lapply(iter$loader$dataset$tensors, function(x) new_tensor(x[["value"]][rows, , drop = FALSE]))
+  lapply(iter$loader$dataset$tensors, function(x) {
+    value <- x[["value"]]
+    new_tensor(if (is.matrix(value)) value[rows, , drop = FALSE] else value[rows])
+  })
 }

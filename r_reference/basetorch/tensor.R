@@ -38,6 +38,8 @@ torch_empty <- function(...) filled(0, ...)
 
 torch_ones <- function(...) filled(1, ...)
 
+torch_zeros <- function(...) filled(0, ...)
+
 #' A tensor's vector or matrix.
 as_array <- function(x) x[["value"]]
 
@@ -66,6 +68,21 @@ unsqueeze <- function(self, dim) {
   record(array(value, shape), list(self), function(g) list(fill_like(value, g)))
 }
 
+#' The elements along the rows of a vector or matrix, in a vector or matrix of the sizes `shape`.
+reshape <- function(self, shape) {
+  along_rows <- function(value) as.vector(if (is.matrix(value)) t(value) else value)
+  in_rows <- function(values, shape) {
+    if (length(shape) == 2) matrix(values, shape[1], shape[2], byrow = TRUE) else values
+  }
+  value <- self[["value"]]
+  if (prod(shape) != length(value)) {
+    stop("`shape` must have the ", length(value), " elements of the tensor; got ", deparse1(shape), ".")
+  }
+  record(in_rows(along_rows(value), shape), list(self), function(g) {
+    list(fill_like(value, in_rows(along_rows(g), shape_of(value))))
+  })
+}
+
 #' A tensor of `value`, computed from `self` without a derivative, and therefore of none that is followed.
 without_gradient <- function(self, value) {
   if (autograd$enabled && self[["requires_grad"]]) {
@@ -82,10 +99,10 @@ argmax <- function(self, dim) {
   new_tensor(apply(self[["value"]], 1, function(row) if (anyNA(row)) which(is.na(row))[1] else which.max(row)))
 }
 
-#' The rows `i` of a matrix, written x[i, ], or elements of a vector.
-`[.torch_tensor` <- function(x, i, ...) {
+#' The rows `i` and columns `j` of a matrix, or elements of a vector.
+`[.torch_tensor` <- function(x, i, j) {
   value <- x[["value"]]
-  without_gradient(x, if (is.matrix(value)) value[i, , drop = FALSE] else value[i])
+  without_gradient(x, if (is.matrix(value)) value[i, j, drop = FALSE] else value[i])
 }
 
 as.integer.torch_tensor <- function(x, ...) as.integer(x[["value"]])
@@ -100,6 +117,7 @@ tensor_methods <- list(
   item = function(self) self[["value"]][[1]],
   detach = function(self) new_tensor(self[["value"]]),
   unsqueeze = function(self, dim) unsqueeze(self, dim),
+  reshape = function(self, shape) reshape(self, shape),
   backward = function(self) backward(self),
   argmax = function(self, dim) argmax(self, dim),
   zero_ = function(self) set_value(self, fill_like(self[["value"]], 0)),

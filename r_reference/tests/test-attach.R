@@ -34,7 +34,7 @@ test_that("the stand-in attaches no name that R torch does not export", {
     "optim_adamw", "optim_ignite_adagrad", "optim_ignite_adam", "optim_ignite_adamw",
     "optim_ignite_rmsprop", "optim_ignite_sgd", "tensor_dataset", "torch_double", "torch_empty",
     "torch_float", "torch_long", "torch_manual_seed", "torch_ones", "torch_randn", "torch_randperm",
-    "torch_tensor", "with_no_grad", "with_torch_manual_seed"
+    "torch_tensor", "torch_zeros", "with_no_grad", "with_torch_manual_seed"
   )
   expect_setequal(ls("basetorch"), exported)
 })

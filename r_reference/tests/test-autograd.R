@@ -108,6 +108,26 @@ test_that("unsqueeze makes a vector a column or a row, with the gradient of fini
   expect_error(x$unsqueeze(2)$unsqueeze(1), "must have a vector; got 3 x 1")
 })
 
+test_that("reshape goes along the rows, with the gradient of finite differences", {
+  m <- torch_tensor(matrix(c(0.4, -1.2, 2.5, 3, -0.7, 1.1), 2), requires_grad = TRUE)
+  expect_identical(as_array(m$reshape(6)), c(0.4, 2.5, -0.7, -1.2, 3, 1.1))
+  expect_identical(as_array(m$reshape(c(3, 2))), matrix(c(0.4, -0.7, 3, 2.5, -1.2, 1.1), 3))
+  layer <- nn_linear(2, 2)
+  expect_gradients(function() total(layer((m * m)$reshape(c(3, 2)))^2), m, layer$weight)
+  x <- torch_tensor(c(1, 2, 3, 4))
+  expect_identical(as_array(x$reshape(c(2, 2))), matrix(c(1, 3, 2, 4), 2))
+  expect_error(x$reshape(c(3, 2)), "must have the 4 elements of the tensor; got c\\(3, 2\\)")
+})
+
+test_that("rows and columns of a matrix, elements of a vector", {
+  m <- torch_tensor(matrix(as.double(1:6), 2))
+  expect_identical(as_array(m[2:1, ]), matrix(c(2, 1, 4, 3, 6, 5), 2))
+  expect_identical(as_array(m[1:2, 2:3]), matrix(c(3, 4, 5, 6), 2))
+  expect_identical(m[2, 3]$item(), 6)
+  expect_identical(as_array(torch_tensor(c(1, 2, 3))[2:3]), c(2, 3))
+  expect_identical(as_array(torch_zeros(2, 3)), matrix(0, 2, 3))
+})
+
 test_that("a tensor used twice collects both gradients, and gradients add up until zeroed", {
   x <- torch_tensor(3, requires_grad = TRUE)
   (x * x + x)$backward()

@@ -40,6 +40,12 @@ test_that("a loader gives every row once, a short last batch, then what stands f
   expect_identical(dataloader_next(batches, completed = "end"), "end")
 })
 
+test_that("a loader takes vectors, such as classes, too", {
+  ds <- tensor_dataset(torch_tensor(matrix(as.double(1:6), 3)), torch_tensor(c(2, 1, 3)))
+  batch <- dataloader_next(dataloader_make_iter(dataloader(dataset_subset(ds, c(3, 1)), batch_size = 2)))
+  expect_identical(as_array(batch[[2]]), c(3, 2))
+})
+
 test_that("the validation RMSE is the unweighted mean of the batches' RMSE", {
   network <- seeded_mlp()
   data <- course_data()

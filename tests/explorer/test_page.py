@@ -160,6 +160,21 @@ def test_code_is_copied(browser, opened, served: Served) -> None:
         assert copied == browser.execute_script("return one('[data-code]').textContent")
 
 
+def test_a_report_is_saved(browser, opened) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    opened({"epochs": "2", "pin": ["epochs=2&lr=0.1"]})
+    browser.execute_script(
+        "HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href] }"
+    )
+    click(browser, "[data-report]")
+    WebDriverWait(browser, LIMIT).until(lambda page: page.execute_script("return window.saved"))
+    read = "fetch(saved[1]).then(page => page.text()).then(arguments[0])"
+    report = browser.execute_async_script(read)
+    assert browser.execute_script("return saved[0]") == "sweep.html"
+    assert report.index("compare_configs(epochs=2, lr=[0.1])") < report.index("compare_configs(epochs=2, lr=[0.01])")
+
+
 def upload(browser, file: Path) -> str:
     """Choose a file, and return the error, or the text that stands for it, once it is there."""
     from selenium.webdriver.common.by import By

@@ -127,7 +127,7 @@ def test_who_leaves_is_computed_for_no_longer() -> None:
     assert visited(slow, leave) == []
 
 
-def test_a_training_is_stopped_between_two_epochs() -> None:
+def test_a_training_is_stopped_in_the_middle() -> None:
     async def leave(visitor: Visitor) -> None:
         visitor.ask(Question(1, "sweep", ({"epochs": "2000", "batch_size": "1", "hidden": "1000,1000"},), True))
         await asyncio.sleep(0.2)

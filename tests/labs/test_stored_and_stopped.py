@@ -22,6 +22,7 @@ from pycompare import (
     digits_data,
     discipline,
     momentum_test,
+    weight_decay_restarts,
     weight_decay_search,
 )
 
@@ -41,6 +42,7 @@ def _network() -> MLP:
 LABORATORIES: dict[str, tuple[Callable[..., Any], dict[str, Any], int]] = {
     "momentum_test": (momentum_test, {"momentum": [0.9, 0.5], "low": 0.4, "epochs": 2}, 8),
     "weight_decay_search": (weight_decay_search, {"weight_decay": [0.1, 0], "epochs": 2}, 4),
+    "weight_decay_restarts": (weight_decay_restarts, {"weight_decay": [0.1, 0], "epochs": 2, "most_epochs": 3}, 2),
     "compare_one_cycle": (compare_one_cycle, {"max_lr": 0.1, "epochs": 2}, 10),
     "compare_batch_sizes": (compare_batch_sizes, {"sizes": [8, 16], "amount": 2}, 4),
 }
@@ -56,7 +58,7 @@ def test_what_is_stored_is_not_trained_again(name: str, tmp_path: Path, monkeypa
     def train(*_: Any, **__: Any) -> None:
         raise AssertionError("a stored run was trained again")
 
-    monkeypatch.setattr("pycompare.training.loop.Training.train", train)
+    monkeypatch.setattr("pycompare.sweeps.runs.begin_training", train)
     again = laboratory(**settings, **GIVEN, network=_network, store=tmp_path)
     timeless = [name for name in first.data if name != "seconds"]
     for other in (again, without):

@@ -212,7 +212,7 @@ def test_html_is_one_file_with_table_and_plots(tmp_path: Path) -> None:
     assert "<figcaption>lr_one_cycle: recorded R torch, identical bits</figcaption>" in text
     (picture,) = re.findall(r'<img src="data:image/png;base64,([^"]+)"', text)
     assert base64.b64decode(picture).startswith(b"\x89PNG")
-    assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|<script", text)
+    assert not re.search(r"(src|href)=\"(?!data:|#)|url\(|@import|<script", text)
 
 
 def test_html_that_cannot_be_written_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

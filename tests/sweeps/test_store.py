@@ -333,6 +333,15 @@ def test_the_index_may_be_lost_or_spoilt(store: RunStore, monkeypatch: pytest.Mo
     pd.testing.assert_frame_equal(store.runs(), listed)
 
 
+def test_a_comparison_leaves_an_index_that_lacks_little(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycompare.sweeps.store.store._MISSING", 2)
+    index = store.folder / "index.parquet"
+    compare(store)
+    assert not index.exists()
+    compare(store, lr=[0.3])
+    assert len(pd.read_parquet(index)) == 3
+
+
 def truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-40])
 

@@ -83,8 +83,10 @@ def threenorm(n: int, d: int = 20, *, rng: RRandom | int) -> Classification:
 def waveform(n: int, *, rng: RRandom | int) -> Classification:
     """Waves with noise, at 21 places: each the mean, with random weights, of two of three triangles.
 
-    x_j = u h_a(j) + (1 - u) h_b(j) + N(0, 1), u uniform on (0, 1), h(j) = max(6 - |j - peak|, 0) with the peaks 7, 15
-    and 11; the classes are the pairs (7, 15), (7, 11) and (15, 11), each as likely.
+        x_j = u h_a(j) + (1 - u) h_b(j) + N(0, 1),  h(j) = max(6 - |j - peak|, 0)
+
+    with u uniform on (0, 1) and the peaks 7, 15 and 11; the classes are the pairs (7, 15), (7, 11) and (15, 11), each
+    as likely.
 
     Arguments:
         n: observations, 1 or more.

@@ -15,7 +15,9 @@ const one = (query, within = document) => within.querySelector(query);
 const section = () => one("section:not([hidden])");
 const controls = (within = section()) => all("[data-control]", within);
 const pins = {}; // by tab: the texts of each pinned setting
+const states = new Map(); // by question: what it was about
 let answer = null;
+let drawnState = null; // a slider that is released asks what it has asked while it was dragged
 let releasedAt = null;
 
 // The colour and dash of the i-th of n: what the form shows, the last, has the first style.
@@ -52,6 +54,7 @@ function ask(released) {
   const name = section().dataset.section;
   const shown = [...pins[name], texts()];
   explorer.asked += 1;
+  states.set(explorer.asked, JSON.stringify([name, shown]));
   releasedAt = released ? performance.now() : null;
   Shiny.setInputValue("ask", { number: explorer.asked, tab: name, shown, released }, { priority: "event" });
   if (released) history.replaceState(null, "", address());
@@ -87,12 +90,15 @@ async function show(received) {
   const error = one("[data-error]", section());
   error.textContent = received.error ?? "";
   mark(received.error);
-  if (!received.error) {
+  const state = states.get(received.number);
+  for (const number of states.keys()) if (number <= received.number) states.delete(number);
+  if (!received.error && state !== drawnState) {
     answer = received;
     await draw[received.tab](section(), received);
     table(received);
     code(received);
   }
+  drawnState = received.error ? null : state;
   explorer.drawn = received.number;
   if (received.number === explorer.asked && releasedAt !== null) {
     const since = releasedAt;
@@ -167,6 +173,14 @@ async function copy(button) {
   }
 }
 
+function save({ name, html, error }) {
+  if (error) return tell(error);
+  const url = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+  return tell("The report is saved where the browser keeps downloads.");
+}
+
 function say({ labels, rows }) {
   const last = rows[rows.length - 1];
   const cells = Object.entries(last).filter(([name, text]) => text && !one(`[data-control="${name}"]`, section()));
@@ -202,6 +216,7 @@ function uploaded({ name, error }) {
     one("[data-error]", section()).textContent = error;
     return;
   }
+  drawnState = null; // a file of this name may have been another
   put(section(), { ...texts(), [one(`#${input.dataset.upload}`).dataset.control]: FILE + name });
   ask(true);
 }
@@ -229,6 +244,10 @@ document.addEventListener("click", ({ target }) => {
   if ("reset" in here) { pins[name] = []; put(section(), {}); ask(true); }
   if ("pin" in here && pins[name].length < STYLES.length - 1) { pins[name].push(texts()); ask(true); }
   if (here.copy) copy(target);
+  if ("report" in here) {
+    tell("The report is being written.");
+    Shiny.setInputValue("report", { tab: name, shown: [...pins[name], texts()] }, { priority: "event" });
+  }
 });
 
 document.addEventListener("submit", (event) => event.preventDefault());
@@ -265,6 +284,7 @@ for (const tab of all("section")) pins[tab.dataset.section] = [];
 $(document).on("shiny:sessioninitialized", () => {
   Shiny.addCustomMessageHandler("answer", show);
   Shiny.addCustomMessageHandler("uploaded", uploaded);
+  Shiny.addCustomMessageHandler("report", save);
   restore();
 });
 $(document).on("shiny:disconnected", () => tell("The explorer has ended: start it again with pycompare explore."));

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from pycompare.calls import recorded
 from pycompare.checks import number, whole_number
 from pycompare.divergence import first_failure, is_finite
 from pycompare.labels import setting_label, value_label
@@ -136,6 +137,7 @@ class Descents(PathsResult):
         return self.data[self.data["epoch"] == 0]
 
 
+@recorded
 def descend(
     loss: str | LossFunction = "mse",
     x: Any = None,
@@ -156,8 +158,8 @@ def descend(
         lr: learning rate, 0 or more.
         epochs: 1 or more.
         start: the first (weight, bias).
-        optimizer: "sgd", "adam", "adamw", "rmsprop", "adagrad", or a callable (parameters, **arguments) ->
-            `torch.optim.Optimizer`.
+        optimizer: "sgd", "adam", "adamw", "rmsprop", "adagrad", or a callable
+            `(parameters, **arguments) -> torch.optim.Optimizer`.
         optimizer_arguments: momentum, dampening, weight_decay, nesterov, maximize, betas, ...: what it takes.
 
     Returns:
@@ -180,6 +182,7 @@ def descend(
     return compare_descents(x=x, y=y, epochs=epochs, dtype=dtype, threads=threads, **settings)
 
 
+@recorded
 def compare_descents(
     loss: str | LossFunction | Sequence[str | LossFunction] = "mse",
     x: Any = None,

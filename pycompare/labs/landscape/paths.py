@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from pycompare.calls import recorded
 from pycompare.checks import whole_number
 from pycompare.data.split import Split, course_data
 from pycompare.labs.landscape.directions import Vectors, check_directions, directions_through, parameter_vector
@@ -65,6 +66,7 @@ class PathComparison(PathsResult):
         return f"Paths of {self.comparison.parameter}\n{self.plane!r}"
 
 
+@recorded
 def compare_paths(
     *,
     directions: str | tuple[Any, Any] = "pca",
@@ -81,7 +83,7 @@ def compare_paths(
     Arguments:
         directions, n: as in `plane`; the principal directions are those of all paths together.
         data, threads: as in `compare_configs`.
-        compare_configs_arguments: as in `compare_configs`, except n_jobs and on_epoch.
+        compare_configs_arguments: as in `compare_configs`, except n_jobs, on_epoch and store.
 
     Returns:
         A `PathComparison`; its `data` has columns config, epoch, a, b, loss, explained.
@@ -91,8 +93,11 @@ def compare_paths(
     """
     n = whole_number("n", n, at_least=2)
     directions = check_directions(directions)
-    for name in compare_configs_arguments.keys() & {"n_jobs", "on_epoch"}:
-        raise TypeError(f"`{name}` must be left out here; got {compare_configs_arguments[name]!r}. Paths need both.")
+    for name in compare_configs_arguments.keys() & {"n_jobs", "on_epoch", "store"}:
+        raise TypeError(
+            f"`{name}` must be left out here; got {compare_configs_arguments[name]!r}. A path is what is seen of a"
+            " training, epoch by epoch."
+        )
     for name in ("network", "loss"):
         given = compare_configs_arguments.get(name)
         if is_several(name, given) or isinstance(given, dict):

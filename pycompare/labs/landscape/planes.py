@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from pycompare.calls import recorded
 from pycompare.checks import whole_number
 from pycompare.data.arrays import real_array
 from pycompare.data.split import training_set
@@ -109,6 +110,7 @@ class Plane(PathsResult):
         return self.paths.assign(config=self.paths["config"].astype(str) + " (" + shares + ")")
 
 
+@recorded
 def plane(
     network: nn.Module,
     data: Any,
@@ -130,14 +132,15 @@ def plane(
     Arguments:
         network: any module. Its parameters are the plane's origin.
         data: a `Split` (its training set counts), a map-style dataset of pairs, or a pair (inputs, targets).
-        directions: one of
-            "filter": two random directions, normal, each filter (row of a weight) scaled to the norm of the network's;
-                0 for biases and for the weights of normalisation layers, as published.
-            "pca": the two principal directions of the displacements from the network in `trajectories`, each of length
-                1, the largest component positive.
-            (p, q): each a module like `network`, towards whose parameters the direction leads (it is at 1 on the axis,
-                so that the plane goes through three networks), or a direction itself, a vector of all parameters; or
-                an array of shape (2, parameters), such as `directions` of another plane.
+        directions: one of three.
+
+            - "filter": two random directions, normal, each filter (row of a weight) scaled to the norm of the
+              network's; 0 for biases and for the weights of normalisation layers, as published.
+            - "pca": the two principal directions of the displacements from the network in `trajectories`, each of
+              length 1, the largest component positive.
+            - (p, q): each a module like `network`, towards whose parameters the direction leads (it is at 1 on the
+              axis, so that the plane goes through three networks), or a direction itself, a vector of all parameters;
+              or an array of shape (2, parameters), such as `directions` of another plane.
         trajectories: recorded parameters to be projected, and for "pca" to be analysed: an array of shape (points,
             parameters), each row as `torch.nn.utils.parameters_to_vector` makes it, or several of them by name.
         loss: as in `train_loop`; its plain mean over rows (no root for "mse").

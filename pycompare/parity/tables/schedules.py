@@ -81,7 +81,7 @@ def curve(
         for epoch in range(1, epochs + 1):
             training.train(epoch)
             roots = np.sqrt(training.engine.validate().losses.double().numpy())  # torch's may be MKL's, another bit
-            rows.append({"epoch": epoch, "valid_loss": r_mean(roots)})
+            rows.append({"epoch": epoch, "valid_loss": float(r_mean(roots))})
     return pd.DataFrame(rows)
 
 

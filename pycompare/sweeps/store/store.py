@@ -237,8 +237,17 @@ class RunStore:
         except (OSError, ValueError):
             return pd.DataFrame(columns=["run", *ARGUMENTS, *_COLUMNS])
 
+    def renew_index(self) -> None:
+        """Write down what is missing in the index, where that is much, so that the next listing need not read it."""
+        import pyarrow.parquet as pq
+
+        with suppress(OSError, ValueError):
+            file, finished = self.folder / _INDEX, len(_names(self.folder / "settings", ".json"))
+            if finished - (pq.read_metadata(file).num_rows if file.exists() else 0) > _MISSING:
+                self.runs()
+
     def _write_index(self, rows: pd.DataFrame) -> None:
-        with suppress(OSError):  # it saves time only
+        with suppress(OSError):  # who may not write reads the settings again
             write_whole(self.folder / _INDEX, rows.to_parquet(index=False))
 
     def _told(self, name: str) -> dict[str, Any]:

@@ -47,6 +47,13 @@ class Autograd:
         """As `Engine.validate` says."""
         return validation_losses(self.network, self._cast(self.dl_valid), self.loss)
 
+    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+        """As `Engine.epochs` says."""
+        return [(self.train(), self.validate()) for _ in range(count)]
+
+    def publish(self) -> None:
+        """As `Engine.publish` says."""
+
     def publish_state(self) -> None:
         """As `Engine.publish_state` says."""
         if isinstance(self.opt, FlatOptimizer):

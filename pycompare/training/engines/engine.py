@@ -39,7 +39,7 @@ class Engine(Protocol):
     name: str
 
     def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
-        """Train for one epoch; the loss of every batch is that before its step. The network is then current.
+        """Train for one epoch; the loss of every batch is that before its step.
 
         `on_step` is called with a batch's loss when its gradients are there, before the step is taken. Parameters,
         their gradients and the optimizer's state are then where PyTorch keeps them. It may change parameters,
@@ -54,8 +54,14 @@ class Engine(Protocol):
     def validate(self) -> BatchLosses:
         """The loss of every validation batch."""
 
+    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+        """Train and validate, `count` times, by the settings that the optimizer has."""
+
+    def publish(self) -> None:
+        """Let the network's parameters and their gradients be those of the steps so far."""
+
     def publish_state(self) -> None:
-        """Let the optimizer's state be that of the steps so far. Between two epochs parameters are current anyway."""
+        """Let the optimizer's state be that of the steps so far."""
 
     def adopt_state(self) -> None:
         """Go on from the parameters, and from the optimizer's state, as they are where PyTorch keeps them."""

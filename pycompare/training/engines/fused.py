@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pycompare.threads import check_stop
 from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import FlatParameters
@@ -19,8 +20,8 @@ from pycompare.training.optim import LibTorchOptimizer
 class Fused:
     """A network in training: forward, backward and step by hand, each operation and its operands' layout autograd's.
 
-    Takes what `obstacles_to_fused` has nothing against. The network's parameters change in place after each epoch;
-    their gradients are those of the last batch.
+    Takes what `obstacles_to_fused` has nothing against. The network's parameters change in place, when published; their
+    gradients are those of the last batch.
     """
 
     draws = False
@@ -51,16 +52,13 @@ class Fused:
         """As `Engine.train` says."""
         with torch.inference_mode():
             told = [self._step(i, on_step, set_rates) for i in range(len(self._train.batches))]
-            losses = self._train.losses(told)
-        self.flat.publish()
-        return losses
+            return self._train.losses(told)
 
     def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
         """As `Engine.take_steps` says."""
         with torch.inference_mode():
             for i in batches:
                 self._step(i, None, set_rates)
-        self.flat.publish()
 
     @torch.inference_mode()
     def validate(self) -> BatchLosses:
@@ -68,6 +66,14 @@ class Fused:
         self._network.eval()
         outputs = ((self._forward(x), loss) for x, loss in self._valid.batches)
         return self._valid.losses([(loss(out)[0], self._valid.kept(out)) for out, loss in outputs])
+
+    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+        """As `Engine.epochs` says."""
+        return [(self.train(), self.validate()) for _ in range(count)]
+
+    def publish(self) -> None:
+        """As `Engine.publish` says."""
+        self.flat.publish()
 
     def publish_state(self) -> None:
         """As `Engine.publish_state` says."""
@@ -88,6 +94,7 @@ class Fused:
         return x
 
     def _step(self, i: int, on_step: OnLoss | None, set_rates: SetRates | None) -> tuple[Tensor, Tensor | None]:
+        check_stop()
         if set_rates:
             set_rates(i)
         x, loss = self._train.batches[i]

@@ -76,7 +76,7 @@ def _everything(
     """All that a few epochs of an engine compute on a copy: losses, values, gradients, and the optimizer's state."""
     twin, make = copy.deepcopy(network), type(opt)
     trainer = engine(twin, make(twin.parameters(), **_settings(opt)), loss, train, valid)
-    told = [part for _ in range(_EPOCHS) for part in (trainer.train(), trainer.validate())]
+    told = [part for epoch in trainer.epochs(_EPOCHS) for part in epoch]
     flat, losses, right = trainer.flat, torch.cat([part.losses for part in told]), [list(part.right) for part in told]
     return {"losses": losses, "right": right, "values": flat.buffer, "grads": flat.grad_buffer, **flat.state}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# What a call of the kernel does with each batch: only its loss, its gradients, a step from these, or both; or instead
-# of all that square roots of the gradients' buffer.
+# What a call of the kernel does with a batch: only its loss, its gradients, a step from these, or both; or instead of
+# all that square roots of the gradients' buffer.
 VALIDATE, GRADIENTS, STEP, TRAIN, ROOTS = 0, 1, 2, 3, 4
 # Columns of the table of operations; offsets count numbers, -1 stands for the batch's inputs, or for no bias.
 OP_KIND, OP_WIDTH, OP_INPUT, OP_OUTPUT, OP_WEIGHT, OP_BIAS, OP_LINEAR = range(7)

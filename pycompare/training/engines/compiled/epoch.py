@@ -35,6 +35,7 @@ from pycompare.training.engines.compiled.codes import (
     ROOTS,
     SETTING_COLUMNS,
     STEP,
+    VALIDATE,
     WEIGHT_GRADIENT,
 )
 from pycompare.training.engines.compiled.losses import batch_gradient, batch_loss, count_right
@@ -107,6 +108,8 @@ def epoch(
     mode,
     start,
     stop,
+    n_train,
+    n_batches,
     n_ops,
     size,
     loss,
@@ -129,20 +132,23 @@ def epoch(
     losses,
     right,
 ):
-    """Of each of the batches start, ..., stop - 1 the loss, gradients and a step, as `mode` says.
+    """Of each of the batches start, ..., stop - 1 the loss, and of those for training gradients and a step, too, as
+    `mode` says.
 
-    One function for training and validation: what they share would else be compiled and loaded twice.
+    Batches are counted on through epochs, each of which has `n_batches`, the first `n_train` of them for training. One
+    function for training and validation: what they share would else be compiled and loaded twice.
 
     Arguments:
-        mode: `codes.VALIDATE`, `GRADIENTS`, `STEP` or `TRAIN`; or `ROOTS`, for those of `grads` in `values`.
+        mode: `codes.GRADIENTS`, `STEP` or `TRAIN`; or `ROOTS`, for those of `grads` in `values`.
         n_ops, size: rows of `ops`, and numbers in each flat buffer.
         loss, optimizer: their codes.
-        ops, products, batches, settings: tables, see `codes`; `slopes` is one a row of `ops`.
+        ops, products, batches, settings: tables, see `codes`; `slopes` is one a row of `ops`. `batches` and `settings`
+            have a row for each batch of an epoch.
         counters: see `steps.update`.
         scales, divisors: of each batch's gradient and loss.
         values, grads, moments: flat buffers of parameters, of gradients and three of running averages.
         buffer, grad, other, work: room for outputs, two gradients, and work.
-        losses: filled.
+        losses: filled, one for each batch, counted through all epochs.
         right: filled for losses of classes: in how many rows the largest output is at the class.
     """
     if mode == ROOTS:
@@ -150,22 +156,24 @@ def epoch(
         return
     width = at(ops, (n_ops - 1) * OP_COLUMNS)[OP_WIDTH]
     for i in range(start, stop):
-        if mode != STEP:
-            batch = at(batches, i * BATCH_COLUMNS)
+        place = i % n_batches
+        parts = mode if place < n_train else VALIDATE
+        if parts != STEP:
+            batch = at(batches, place * BATCH_COLUMNS)
             rows = batch[BATCH_ROWS]
             y, classes = pointer(batch[BATCH_TARGETS], values), pointer(batch[BATCH_TARGETS], batches)
             out = _forward(ops, n_ops, slopes, products, batch, values, buffer)
-            losses[i] = batch_loss(loss, out, y, classes, rows, width, work) / divisors[i]
+            losses[i] = batch_loss(loss, out, y, classes, rows, width, work) / divisors[place]
             right[i] = count_right(loss, out, y, classes, rows, width)
-            if mode & GRADIENTS:
-                batch_gradient(loss, grad, out, y, classes, rows, width, scales[i], work)
+            if parts & GRADIENTS:
+                batch_gradient(loss, grad, out, y, classes, rows, width, scales[place], work)
                 _backward(ops, n_ops, slopes, products, batch, values, grads, buffer, grad, other, work)
-        if mode & STEP:
-            update(optimizer, values, grads, moments, size, counters, at(settings, i * SETTING_COLUMNS), work)
+        if parts & STEP:
+            update(optimizer, values, grads, moments, size, counters, at(settings, place * SETTING_COLUMNS), work)
 
 
 # The kinds of the arguments: whole numbers, and pointers to whole numbers, doubles, and the parameters' numbers.
-_COUNTS, _TABLES, _DOUBLES, _NUMBERS = 7, 4, 2, 10
+_COUNTS, _TABLES, _DOUBLES, _NUMBERS = 9, 4, 2, 10
 N_ARGUMENTS = _COUNTS + _TABLES + _DOUBLES + _NUMBERS + 1
 
 

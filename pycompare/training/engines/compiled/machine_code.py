@@ -118,7 +118,7 @@ def _load(name: str, code: bytes) -> Any:
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     # As many arguments as `epoch` has; that module imports numba.
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 24)(engine.get_function_address(name))
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 26)(engine.get_function_address(name))
 
 
 @cache

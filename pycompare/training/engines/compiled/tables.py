@@ -103,9 +103,10 @@ class LayerTable:
 
 
 class BatchTable:
-    """Batches as the kernel takes them, with what is the same for all epochs.
+    """The batches of an epoch, for training, then for validation, as the kernel takes them.
 
     Attributes:
+        train: how many are for training.
         sizes, rows: of each batch, how many numbers its loss is the mean of, and how many rows it has.
         shapes: of the batches' inputs, each once.
         table: one row a batch, see `codes.BATCH_INPUTS` and the names beside it.
@@ -113,8 +114,9 @@ class BatchTable:
         loss: its code.
     """
 
-    def __init__(self, data: BatchedData, loss: Loss, layers: LayerTable) -> None:
-        batches, dtype = data.batches, layers.dtype
+    def __init__(self, train: BatchedData, valid: BatchedData, loss: Loss, layers: LayerTable) -> None:
+        batches, dtype = [*train.batches, *valid.batches], layers.dtype
+        self.train = len(list(train.batches))
         self.sizes = [y.numel() for _, y in batches]
         # Kept, since the table has their addresses only.
         self._inputs = _first_inputs(layers.before, [x for x, _ in batches])
@@ -136,11 +138,11 @@ class BatchTable:
         self.divisors = np.array([1] * len(shapes) if loss.of_classes else self.sizes, dtype=self.number)
 
 
-def batch_table(data: BatchedData, loss: Loss, layers: LayerTable) -> BatchTable:
-    """The table of `data`, made once for all trainings in which it is the same."""
+def batch_table(train: BatchedData, valid: BatchedData, loss: Loss, layers: LayerTable) -> BatchTable:
+    """The table of both sets, made once for all trainings in which it is the same."""
     before = tuple(map(repr, layers.before))
-    key = (BatchTable, loss.given, before, layers.width, len(layers.linear), layers.dtype)
-    return data.keep(key, lambda: BatchTable(data, loss, layers))
+    key = (BatchTable, valid, loss.given, before, layers.width, len(layers.linear), layers.dtype)
+    return train.keep(key, lambda: BatchTable(train, valid, loss, layers))
 
 
 @torch.inference_mode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -46,24 +45,25 @@ class Compiled:
         self._layers = LayerTable(network, max(data.most_rows for data in (train, valid)))
         buffer = self._flat.buffer
         self._moments = torch.zeros(3, len(buffer), dtype=buffer.dtype, device="cpu")
-        self._counters, self._settings = (
-            np.zeros(2, dtype=np.int64),
-            np.zeros((len(list(train.batches)), codes.SETTING_COLUMNS)),
-        )
-        self._memory = self._layers.memory()
-        self._train, self._valid = (self._part(data, loss) for data in (train, valid))
+        self._table = batch_table(train, valid, loss, self._layers)
+        self._products, self._memory = self._layers.products(self._table.shapes), self._layers.memory()
+        self._counters = np.zeros(2, dtype=np.int64)
+        self._settings = np.zeros((self._table.train, codes.SETTING_COLUMNS))
+        self._arguments = (*self._counts(), *self._addresses())
         self._kernel, self._batches_a_call = kernel(buffer.dtype), max(1, _WORK_A_CALL // self._layers.work())
         if buffer.dtype == torch.float32:
             self._settings[:, codes.ROOT] = _root_code(_flushes())
 
-    def _part(self, data: BatchedData, loss: Loss) -> _Part:
-        table, layers = batch_table(data, loss, self._layers), self._layers
-        products = layers.products(table.shapes)
-        arrays = (layers.operations, products, table.table, self._counters, layers.slopes, self._settings)
+    def _counts(self) -> tuple[int, ...]:
+        table = self._table
+        return table.train, len(table.sizes), len(self._layers), len(self._flat.buffer), table.loss, self._code
+
+    def _addresses(self) -> Iterator[int]:
+        table, layers = self._table, self._layers
+        arrays = (layers.operations, self._products, table.table, self._counters, layers.slopes, self._settings)
+        yield from (array.ctypes.data for array in (*arrays, table.scales, table.divisors))
         tensors = (self._flat.buffer, self._flat.grad_buffer, self._moments, *self._memory)
-        addresses = [array.ctypes.data for array in (*arrays, table.scales, table.divisors)]
-        addresses += [tensor.data_ptr() for tensor in tensors]
-        return _Part(table, products, (len(layers), len(self._flat.buffer), table.loss, self._code), tuple(addresses))
+        yield from (tensor.data_ptr() for tensor in tensors)
 
     @property
     def flat(self) -> FlatParameters:
@@ -73,28 +73,34 @@ class Compiled:
 
     def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:
         """As `Engine.train` says."""
-        told = _Told(self._train.table)
+        batches = range(self._table.train)
         if on_step:
-            self._train_shown(told, on_step, set_rates)
-        else:
-            self._fill_settings(0, len(told.values), set_rates)
-            self._run(codes.TRAIN, self._train, told, range(len(told.values)))
-        self._flat.publish()
-        return told.losses()
+            return self._train_shown(on_step, set_rates)
+        self._fill_settings(batches, set_rates)
+        return self._run(batches).losses(batches)[0]
 
     def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
         """As `Engine.take_steps` says."""
-        self._fill_settings(batches.start, batches.stop, set_rates)
-        self._run(codes.TRAIN, self._train, _Told(self._train.table), batches)
-        self._flat.publish()
+        self._fill_settings(batches, set_rates)
+        self._run(batches)
 
     def validate(self) -> BatchLosses:
         """As `Engine.validate` says."""
-        if any(module.training for module in self._modules):  # `eval` takes as long as a batch
-            self._network.eval()
-        told = _Told(self._valid.table)
-        self._run(codes.VALIDATE, self._valid, told, range(len(told.values)))
-        return told.losses()
+        self._to_evaluation()
+        batches = range(self._table.train, len(self._table.sizes))
+        return self._run(batches).losses(batches)[0]
+
+    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+        """As `Engine.epochs` says."""
+        self._to_evaluation()
+        train, batches = range(self._table.train), len(self._table.sizes)
+        self._fill_settings(train, None)
+        told = self._run(range(count * batches))
+        return list(zip(told.losses(train), told.losses(range(len(train), batches)), strict=True))
+
+    def publish(self) -> None:
+        """As `Engine.publish` says."""
+        self._flat.publish()
 
     def publish_state(self) -> None:
         """As `Engine.publish_state` says."""
@@ -120,57 +126,58 @@ class Compiled:
 
         return restore
 
-    def _train_shown(self, told: _Told, on_step: OnLoss, set_rates: SetRates | None) -> None:
-        for i, loss in enumerate(torch.from_numpy(told.values)):
+    def _to_evaluation(self) -> None:
+        if any(module.training for module in self._modules):  # `eval` takes as long as a batch
+            self._network.eval()
+
+    def _train_shown(self, on_step: OnLoss, set_rates: SetRates | None) -> BatchLosses:
+        batches = range(self._table.train)
+        told = _Told(self._table, epochs=1)
+        for i, loss in enumerate(told.values[0, : batches.stop]):
             if set_rates:
                 set_rates(i)
-            self._call(codes.GRADIENTS, self._train, told, i, i + 1)
+            self._call(codes.GRADIENTS, told, i, i + 1)
             self.flat.show(self._network, loss, on_step)
-            self._fill_settings(i, i + 1, None)
-            self._call(codes.STEP, self._train, told, i, i + 1)
+            self._fill_settings(batches[i : i + 1], None)
+            self._call(codes.STEP, told, i, i + 1)
+        return told.losses(batches)[0]
 
-    def _fill_settings(self, start: int, stop: int, set_rates: SetRates | None) -> None:
-        """Note the optimizer's settings for a run of batches, as `set_rates` sets them for each."""
+    def _fill_settings(self, batches: range, set_rates: SetRates | None) -> None:
+        """Note the optimizer's settings for some batches of an epoch, as `set_rates` sets them for each."""
         if set_rates is None:
-            self._settings[start:stop, : codes.ROOT] = _settings(self._opt)
+            self._settings[batches.start : batches.stop, : codes.ROOT] = _settings(self._opt)
             return
-        for i in range(start, stop):
+        for i in batches:
             set_rates(i)
             self._settings[i, : codes.ROOT] = _settings(self._opt)
 
-    def _run(self, mode: int, part: _Part, told: _Told, batches: range) -> None:
-        """As many batches a call as `_WORK_A_CALL` allows."""
+    def _run(self, batches: range) -> _Told:
+        """Train, or validate, on batches counted through epochs, as many a call as `_WORK_A_CALL` allows."""
+        told = _Told(self._table, epochs=-(-batches.stop // len(self._table.sizes)))
         for start in batches[:: self._batches_a_call]:
             check_stop()
-            self._call(mode, part, told, start, min(start + self._batches_a_call, batches.stop))
+            self._call(codes.TRAIN, told, start, min(start + self._batches_a_call, batches.stop))
+        return told
 
-    def _call(self, mode: int, part: _Part, told: _Told, start: int, stop: int) -> None:
+    def _call(self, mode: int, told: _Told, start: int, stop: int) -> None:
         torch.get_num_threads()  # tells OpenMP, and so MKL, in a thread that has called nothing of PyTorch yet
-        told_to = (told.values.ctypes.data, told.right.ctypes.data)
-        self._kernel(mode, start, stop, *part.counts, *part.addresses, *told_to)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Training or validation batches, with what the kernel is told about them; it keeps what the addresses are of."""
-
-    table: BatchTable
-    products: NDArray[Any]
-    counts: tuple[int, ...]
-    addresses: tuple[int, ...]
+        self._kernel(mode, start, stop, *self._arguments, told.values.data_ptr(), told.right.ctypes.data)
 
 
 class _Told:
-    """What a pass over the batches of a table gives."""
+    """What the kernel tells of all batches of some epochs."""
 
-    def __init__(self, table: BatchTable) -> None:
-        self._table = table
-        self.values, self.right = np.empty(len(table.sizes), table.number), np.zeros(len(table.sizes), np.int64)
+    def __init__(self, table: BatchTable, epochs: int) -> None:
+        shape, self._table = (epochs, len(table.sizes)), table
+        self.values, self.right = torch.from_numpy(np.empty(shape, table.number)), np.zeros(shape, np.int64)
 
-    def losses(self) -> BatchLosses:
-        of_classes = self._table.loss in (codes.CLASSES, codes.PROBABILITIES)
-        right, known = (self.right.tolist(), self._table.rows) if of_classes else ((), ())
-        return BatchLosses(torch.from_numpy(self.values), self._table.sizes, right, known)
+    def losses(self, batches: range) -> list[BatchLosses]:
+        """Of each epoch those of some of its batches."""
+        part, of_classes = slice(batches.start, batches.stop), self._table.loss in (codes.CLASSES, codes.PROBABILITIES)
+        sizes, known = self._table.sizes[part], self._table.rows[part] if of_classes else ()
+        rights = self.right[:, part].tolist() if of_classes else [()] * len(self.right)
+        values = self.values[:, part].unbind()
+        return [BatchLosses(losses, sizes, right, known) for losses, right in zip(values, rights, strict=True)]
 
 
 def _flushes() -> bool:
@@ -191,7 +198,7 @@ def roots(run: Any, code: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Square roots by the kernel `run`, in the way of this code; x has a multiple of eight numbers."""
     told, setting = np.empty_like(x), np.full(codes.SETTING_COLUMNS, float(code))
     settings, target, source = (array.ctypes.data for array in (setting, told, x))
-    run(codes.ROOTS, 0, 0, 0, len(x), 0, 0, *[0] * 5, settings, 0, 0, target, source, *[0] * 7)
+    run(codes.ROOTS, *[0] * 5, len(x), *[0] * 7, settings, 0, 0, target, source, *[0] * 7)
     return told
 
 
