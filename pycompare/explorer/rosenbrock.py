@@ -63,12 +63,14 @@ class Rosenbrock:
 
     def compute(self, settings: RosenbrockSettings, uploads: Uploads) -> Answer:  # noqa: ARG002
         """As `Tab.compute` says."""
+        from pycompare.divergence import first_failure, is_finite
         from pycompare.labs.rosenbrock import optimize_rosenbrock
 
         trajectory = optimize_rosenbrock(**_arguments(settings))
         path, row = trajectory.data, trajectory.summary().iloc[-1]
         names = {"when": "step", "x": "x", "y": "y", "value": "value"}
         cells = {f"last {name}": digits(row[name]) for name in ("x", "y", "value")}
+        cells["diverged at step"] = digits(first_failure(path["step"], is_finite(path[["x", "y", "value"]])))
         return Answer({name: numbers(path[column]) for name, column in names.items()}, cells, trajectory)
 
     def together(self, answers: Sequence[Answer]) -> dict[str, Any]:  # noqa: ARG002

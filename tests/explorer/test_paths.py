@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from pycompare.labs.landscape import descend, loss_map
 from pycompare.labs.landscape.descents import Descents
 from pycompare.parity import Budget, RSession
 from pycompare.parity.suite import reference_folder, source_exercises
+from pycompare.threads import StoppedError, stoppable
 from pycompare.training.losses import LOSSES
 from pycompare.training.optim import OPTIMIZERS
 
@@ -192,6 +195,13 @@ def test_a_path_on_rosenbrocks_function() -> None:
     assert told["z"] == [[rosenbrock(x, y) for x in told["x"]] for y in told["y"]]
 
 
+def test_a_path_on_rosenbrocks_function_that_diverges() -> None:
+    _, (answer,) = answered(ROSENBROCK, {"x": "7"})
+    values = optimize_rosenbrock(100, 0.05, 0.9, start=(7, 2)).data["value"]
+    assert answer.cells["diverged at step"] == str(values[~values.abs().lt(float("inf"))].index[0])
+    assert answer.cells["last value"] in ("", "inf")
+
+
 @pytest.mark.parametrize("texts", [*VALLEYS.values(), ELSEWHERE], ids=[*VALLEYS, "elsewhere"])
 def test_python_gives_the_trajectories(texts: Any) -> None:
     settings, answers = answered(ROSENBROCK, *texts)
@@ -228,3 +238,11 @@ def test_r_gives_the_trajectories_in_double(name: str, r_session: RSession, monk
 def test_others_start_where_the_course_does(language: str) -> None:
     with pytest.raises(NoCounterpartError, match=r"starts at \(-1, 2\)"):
         getattr(ROSENBROCK, language)(*answered(ROSENBROCK, *ELSEWHERE))
+
+
+@pytest.mark.parametrize("walk", [descend, partial(optimize_rosenbrock, 10, 0.1, 0.5)])
+def test_a_path_is_stopped_between_two_steps(walk: Callable[[], Any]) -> None:
+    stop = threading.Event()
+    stop.set()
+    with stoppable(stop), pytest.raises(StoppedError):
+        walk()

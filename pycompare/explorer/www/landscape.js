@@ -127,11 +127,13 @@ function chooseStart(event) {
   const box = figure.getBoundingClientRect();
   const { x, y } = answer.together.names;
   const point = { [x]: xaxis.p2d(event.clientX - box.left - xaxis._offset), [y]: yaxis.p2d(event.clientY - box.top - yaxis._offset) };
-  for (const [name, axis] of [[x, xaxis], [y, yaxis]]) if (point[name] < axis.range[0] || point[name] > axis.range[1]) return;
+  const within = (at, [low, high]) => low <= at && at <= high;
+  if (!within(point[x], xaxis.range) || !within(point[y], yaxis.range)) return;
   for (const [name, at] of Object.entries(point)) one(`[data-control="${name}"]`, section()).value = String(Number(at.toFixed(2)));
   ask(true);
 }
 
-document.addEventListener("click", ({ target }) => { if ("play" in (target.dataset ?? {})) play(target); });
-document.addEventListener("input", ({ target }) => { if ("until" in target.dataset) drawUntil(section(), answer); });
-for (const figure of all('[data-figure="map"]')) figure.addEventListener("click", chooseStart);
+const isDrawn = () => answer?.tab === section()?.dataset.section;
+document.addEventListener("click", ({ target }) => { if ("play" in (target.dataset ?? {}) && isDrawn()) play(target); });
+document.addEventListener("input", ({ target }) => { if ("until" in target.dataset && isDrawn()) drawUntil(section(), answer); });
+for (const figure of all('[data-figure="map"]')) figure.addEventListener("click", (event) => isDrawn() && chooseStart(event));
