@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pycompare.explorer import sweep_code
 from pycompare.explorer.controls import FILE
+from pycompare.explorer.drawn import digits, numbers, plane
 from pycompare.explorer.sweep_settings import CONTROLS, COURSE, DEFAULTS, SweepSettings
 from pycompare.explorer.tab import Answer, Uploads
 
@@ -47,14 +47,14 @@ class Sweep:
         row = comparison.summary().iloc[0]
         curve = {
             "epoch": comparison.data["epoch"].tolist(),
-            "valid_loss": _numbers(comparison.data["valid_loss"]),
+            "valid_loss": numbers(comparison.data["valid_loss"]),
             "plane": _plane(comparison, _split(settings.data, uploads)),
         }
         cells = {
-            "last": _shown(row["last_valid_loss"]),
-            "best": _shown(row["best_valid_loss"]),
-            "best epoch": _shown(row["best_epoch"]),
-            "diverged at epoch": _shown(row["diverged_at"]),
+            "last": digits(row["last_valid_loss"]),
+            "best": digits(row["best_valid_loss"]),
+            "best epoch": digits(row["best_epoch"]),
+            "diverged at epoch": digits(row["diverged_at"]),
         }
         return Answer(curve, cells, comparison)
 
@@ -146,24 +146,4 @@ def _plane(comparison: Comparison, split: Split) -> dict[str, Any] | None:
         return None
     (network,) = comparison.networks.values()
     boundary = decision_boundary(network, split, loss="cross_entropy", grid=_GRID)
-    cells = boundary.data
-    return {
-        "x": cells["x"].unique().tolist(),
-        "y": cells["y"].unique().tolist(),
-        "class": _numbers(cells["class"]),
-        "probability": _numbers(cells["probability"]),
-        "points": boundary.points.to_dict("list"),
-        "accuracy": float(boundary.fit["accuracy"].iloc[0]),
-    }
-
-
-def _numbers(column: Any) -> list[float | None]:
-    """The numbers of a column as JSON holds them: None for what is not finite."""
-    return [one if math.isfinite(one) else None for one in column.astype(float).tolist()]
-
-
-def _shown(value: Any) -> str:
-    """A number in the shortest digits that give it back; nothing for none."""
-    import pandas as pd
-
-    return "" if pd.isna(value) else repr(value.item() if hasattr(value, "item") else value)
+    return plane(boundary)

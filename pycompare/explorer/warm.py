@@ -31,7 +31,10 @@ def warming_up() -> Iterator[None]:
 def _warm(compiling: list[subprocess.Popen[bytes]]) -> None:
     import torch
 
-    import pycompare.labs.boundaries
+    import pycompare.labs.activations
+    import pycompare.labs.initialization
+    import pycompare.labs.landscape
+    import pycompare.labs.rosenbrock
     import pycompare.sweeps.configs  # noqa: F401
     from pycompare.training.engines.compiled import machine_code
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from pycompare.calls import recorded
 from pycompare.checks import number, whole_number
 from pycompare.results import Result
+from pycompare.threads import check_stop
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.options import checked_dtype
 
@@ -162,6 +163,7 @@ def optimize_rosenbrock(
 
     rows = [state()]
     for _ in range(steps):
+        check_stop()
         optim_step(x, y, lr, x_momentum, y_momentum, beta, function=function)
         x.grad = y.grad = None
         rows.append(state())

@@ -264,6 +264,16 @@ function layout(more) {
     xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, showlegend: false, ...others,
   };
 }
+
+// A logarithmic axis of these values: labels at 1, 2 and 5 where it is short, at some powers of ten where it is long.
+function logarithmic(values) {
+  const levels = values.filter((one) => one > 0).map(Math.log10);
+  const [low, high] = levels.length ? [Math.min(...levels), Math.max(...levels)] : [0, 0];
+  const margin = Math.max((high - low) / 20, 0.1);
+  const dtick = high - low < 1.5 ? "D2" : Math.ceil((high - low) / 8);
+  return { type: "log", range: [low - margin, high + margin], dtick, exponentformat: "e" };
+}
+
 const CONFIG = { displayModeBar: false };
 const resized = new ResizeObserver((changes) => {
   for (const { target } of changes) if (target.data && target.offsetWidth) Plotly.Plots.resize(target);

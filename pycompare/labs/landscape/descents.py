@@ -23,7 +23,7 @@ from pycompare.labs.landscape.neuron import (
 )
 from pycompare.results import PathsResult
 from pycompare.sweeps.vary import Numbers, is_several, named, vary
-from pycompare.threads import torch_threads
+from pycompare.threads import check_stop, torch_threads
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.losses import LossFunction
 from pycompare.training.optim import OptimizerFactory, accepts, make_optimizer, optimizer_factory
@@ -276,6 +276,7 @@ def _walk(
 
     rows = []
     for epoch in range(epochs + 1):
+        check_stop()
         point = line.weight.item(), line.bias.item()
         with torch.enable_grad():
             value: Any = opt.step(closure) if epoch < epochs else loss(line(inputs), targets)
