@@ -230,7 +230,7 @@ def test_roots_with_other_bits_are_not_taken(monkeypatch: pytest.MonkeyPatch) ->
     right = machine_code.kernel(torch.float32)
 
     def other(*arguments: int) -> None:
-        size, settings, target = (arguments[i] for i in (4, 12, 15))
+        size, settings, target = (arguments[i] for i in (6, 13, 16))
         right(*arguments)
         if ctypes.c_double.from_address(settings + 8 * codes.ROOT).value != codes.LIBRARY:
             (ctypes.c_float * size).from_address(target)[1] *= 2
@@ -390,10 +390,10 @@ def test_an_error_on_another_thread_ends_all(monkeypatch: pytest.MonkeyPatch) ->
     home = threading.current_thread()
 
     class Failing(trainer.Compiled):
-        def validate(self) -> BatchLosses:
+        def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
             if threading.current_thread() is not home:
                 raise MemoryError("elsewhere")
-            return super().validate()
+            return super().epochs(count)
 
     monkeypatch.setattr(trainer, "Compiled", Failing)
     started = time.perf_counter()
