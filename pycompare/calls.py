@@ -92,6 +92,8 @@ def _code(value: Any, imports: set[str]) -> Any:
         imports.add(_import(type(value).__module__, type(value).__name__))
         told = {name: _code(one, imports) for name, one in _set_fields(value)}
         return Code(python_call(type(value).__name__, told))
+    if isinstance(value, partial) and _is_ours(value.func):
+        return Code(_partial(value, imports))
     if type(value) in (list, tuple):
         if len(value) > _MOST_PARTS:
             raise ValueError
@@ -101,6 +103,19 @@ def _code(value: Any, imports: set[str]) -> Any:
     if getattr(value, "shape", ()):
         raise ValueError
     return value
+
+
+def _is_ours(function: Any) -> bool:
+    """Whether it can be imported from a module of pycompare by its name."""
+    module, name = (getattr(function, told, None) or "" for told in ("__module__", "__name__"))
+    return module.startswith("pycompare.") and getattr(sys.modules[module], name, None) is function
+
+
+def _partial(made: partial[Any], imports: set[str]) -> str:
+    imports |= {"from functools import partial", _import(made.func.__module__, made.func.__name__)}
+    given = [python_value("args", _code(one, imports)) for one in made.args]
+    given += [f"{name}={python_value(name, _code(one, imports))}" for name, one in made.keywords.items()]
+    return f"partial({', '.join([made.func.__name__, *given])})"
 
 
 def _set_fields(value: Any) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ RESULTS = {
     "spirals": lambda: compare_configs(1, lr=[0.1, 0.2], data=spirals_data(), loss="bce"),
     "standardized": lambda: compare_configs(1, lr=[0.1, 0.2], data=course_data(seed=2).standardized(targets=True)),
     "numpy": lambda: compare_configs(1, lr=list(np.logspace(-3, -1, 3)), dtype=torch.float64, progress=False),
+    "a network": lambda: compare_configs(1, lr=[0.1, 0.2], network=partial(MLP, 4, hidden=(5,), activation="tanh")),
     "a call within": lambda: compare_one_cycle(0.1, epochs=1, seeds=[1, 2]),
     "a deeper package": lambda: descend(epochs=3, momentum=0.9),
 }
@@ -83,6 +85,10 @@ def own_surface(x: Any, y: Any) -> Any:
     return x**2 + y**2
 
 
+def own_network(width: int) -> MLP:
+    return MLP(width)
+
+
 @pytest.mark.parametrize(
     ("make", "missing"),
     [
@@ -90,6 +96,10 @@ def own_surface(x: Any, y: Any) -> Any:
         (
             lambda: decision_boundary(MLP(2), (np.zeros((2, 2)), [0, 1]), grid=3),
             {"network": "a MLP", "data": "a tuple"},
+        ),
+        (
+            lambda: compare_configs(1, lr=[0.1, 0.2], network=partial(own_network, 4)),
+            {"network": "a partial"},
         ),
         (
             lambda: compare_configs(1, lr=[0.1, 0.2], data=Split(course_data().train, course_data().valid)),

@@ -36,6 +36,7 @@ Data = Annotated[
         " as circles or smiley, or a CSV file with a header; - reads standard input."
     ),
 ]
+Standardize = Annotated[bool, typer.Option(help="Give inputs mean 0 and deviation 1.")]
 Formats = Annotated[str, typer.Option(metavar="NAME[,...]", help="Of the picture in --out: png, pdf, svg.")]
 Target = Annotated[
     str | None, typer.Option(help="The target's column in the CSV file; classes may be text. [default: the last]")
@@ -116,6 +117,12 @@ def check_film(film: Path | None) -> None:
         from pycompare.plots.film import film_writer
 
         film_writer(film)
+
+
+def prepared(data: str, target: str | None, standardize: bool) -> Split:
+    """As `split`, its inputs standardized where that is asked for."""
+    both = split(data, target)
+    return both.standardized() if standardize else both
 
 
 def split(data: str, target: str | None = None, *, rows: int | None = None) -> Split:

@@ -13,12 +13,14 @@ from pycompare.cli.edge import (
     Data,
     Formats,
     Numbers,
+    Standardize,
     Target,
     check_out,
     given,
     keeping_what_was_done,
     listed,
     one_line_errors,
+    prepared,
     report,
     split,
 )
@@ -39,6 +41,7 @@ def try_momenta(
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 10,
     data: Data = "friedman3",
     target: Target = None,
+    standardize: Standardize = True,
     optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam or adamw.")] = "sgd",
     loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
@@ -48,8 +51,6 @@ def try_momenta(
     formats: Formats = "png",
 ) -> None:
     """Train for a few epochs at each momentum, held constant and cycled against the learning rate.
-
-    Inputs are standardized.
 
     Example: `pycompare lab momentum --momentum 0.99,0.95,0.9 --lr 0.1 --out out/`
     """
@@ -62,7 +63,7 @@ def try_momenta(
         settings |= {"low": low, "lr": lr, "epochs": epochs, "optimizer": optimizer, "loss": loss}
         settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
         with keeping_what_was_done(out, "momentum_test"):
-            made = momentum_test(data=split(data, target).standardized(), **settings)
+            made = momentum_test(data=prepared(data, target, standardize), **settings)
         report(made, out, formats)
 
 
@@ -78,6 +79,7 @@ def search_weight_decay(
     epochs: Annotated[int, typer.Option(help="Passes over the training set, from a restart on.")] = 10,
     data: Data = "friedman3",
     target: Target = None,
+    standardize: Standardize = True,
     optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam, adamw or adagrad.")] = "sgd",
     loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
@@ -87,8 +89,6 @@ def search_weight_decay(
     formats: Formats = "png",
 ) -> None:
     """Train with each weight decay, from the start or from the plateau of one training, and say what it cost.
-
-    Inputs are standardized.
 
     Example: `pycompare lab weight-decay --restart --schedule 1cycle --out out/`
     """
@@ -102,7 +102,7 @@ def search_weight_decay(
         settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
         search = weight_decay_restarts if restart else weight_decay_search
         with keeping_what_was_done(out, "weight_decay_search"):
-            made = search(data=split(data, target).standardized(), **settings)
+            made = search(data=prepared(data, target, standardize), **settings)
         report(made, out, formats)
 
 
@@ -156,6 +156,7 @@ def range_test(
     batch_size: Annotated[int, typer.Option(help="Rows a step.")] = 16,
     data: Data = "friedman3",
     target: Target = None,
+    standardize: Standardize = True,
     optimizer: Annotated[str, typer.Option(help="adamw, adam, rmsprop, sgd or adagrad.")] = "adamw",
     loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
@@ -164,8 +165,6 @@ def range_test(
     formats: Formats = "png",
 ) -> None:
     """Let the learning rate rise from step to step, and suggest rates for a training.
-
-    Inputs are standardized.
 
     Example: `pycompare lab lr-range --optimizer sgd --out out/`
     """
@@ -178,7 +177,7 @@ def range_test(
 
         settings: dict[str, Any] = {"mode": mode, "loss": of, "cycle_momentum": between, "batch_size": batch_size}
         settings |= {"optimizer": optimizer, "loss_function": loss, "seed": seed, "seeds": seeds}
-        made = lr_range_test(None, split(data, target).standardized(), start, end, steps, **settings)
+        made = lr_range_test(None, prepared(data, target, standardize), start, end, steps, **settings)
         report(made, out, formats)
 
 
@@ -191,6 +190,7 @@ def try_one_cycle(
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 30,
     data: Data = "friedman3",
     target: Target = None,
+    standardize: Standardize = True,
     optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam or adamw.")] = "sgd",
     loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
@@ -200,8 +200,6 @@ def try_one_cycle(
     formats: Formats = "png",
 ) -> None:
     """Train under the one-cycle policy, Smith's and R torch's, and at constant rates: the largest, a third, a tenth.
-
-    Inputs are standardized.
 
     Example: `pycompare lab one-cycle --max-lr 0.3 --data spirals --loss cross_entropy --out out/`
     """
@@ -214,7 +212,7 @@ def try_one_cycle(
         settings: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "loss": loss}
         settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
         with keeping_what_was_done(out, "comparison"):
-            made = compare_one_cycle(max_lr, between, data=split(data, target).standardized(), **settings)
+            made = compare_one_cycle(max_lr, between, data=prepared(data, target, standardize), **settings)
         report(made, out, formats)
 
 
@@ -225,6 +223,7 @@ def whole_recipe(
     epoch_seconds: Annotated[float, typer.Option(help="What an epoch may take.")] = 1.0,
     data: Data = "friedman3",
     target: Target = None,
+    standardize: Standardize = True,
     optimizer: Annotated[str, typer.Option(help="sgd, rmsprop, adam or adamw.")] = "sgd",
     loss: Annotated[str, typer.Option(help=_LOSSES)] = "mse",
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
@@ -235,8 +234,6 @@ def whole_recipe(
 ) -> None:
     """Choose batch size, learning rate, momentum and weight decay in turn, and train under 1cycle with them.
 
-    Inputs are standardized.
-
     Example: `pycompare lab discipline --data digits --loss cross_entropy --out out/`
     """
     with one_line_errors(context):
@@ -246,5 +243,5 @@ def whole_recipe(
 
         settings: dict[str, Any] = {"epoch_seconds": epoch_seconds, "optimizer": optimizer, "loss": loss}
         settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "progress": True}
-        made = discipline(None, split(data, target).standardized(), epochs=epochs, **settings)
+        made = discipline(None, prepared(data, target, standardize), epochs=epochs, **settings)
         report(made, out, formats)

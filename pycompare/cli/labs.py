@@ -53,7 +53,7 @@ def descend(
     weight_decay: Annotated[Numbers, typer.Option(metavar=SEVERAL, help="Pull towards 0.")] = None,
     nesterov: Annotated[bool, typer.Option("--nesterov", help="Look ahead along the momentum.")] = False,
     optimizer: Annotated[str, typer.Option(metavar=NAMES, help="sgd, adam, adamw, rmsprop, adagrad.")] = "sgd",
-    start: Annotated[str, typer.Option(help="The first weight and bias.")] = "6,-3",
+    start: Annotated[str, typer.Option(metavar="WEIGHT,BIAS", help="Where to begin.")] = "6,-3",
     epochs: Annotated[int, typer.Option(help="How many steps.")] = 100,
     out: Annotated[Path | None, typer.Option(help="Folder for descents.csv and descents.png.")] = None,
     formats: Formats = "png",

@@ -17,6 +17,7 @@ from pycompare.cli.edge import (
     Formats,
     LearningRate,
     Numbers,
+    Standardize,
     Target,
     WeightDecay,
     check_out,
@@ -24,8 +25,8 @@ from pycompare.cli.edge import (
     keeping_what_was_done,
     names,
     one_line_errors,
+    prepared,
     report,
-    split,
 )
 from pycompare.cli.process import quick_imports
 
@@ -53,7 +54,7 @@ def tune(
     patience: Annotated[int | None, typer.Option(help="End a run so many epochs after its best one.")] = None,
     data: Data = "friedman3",
     target: Target = None,
-    standardize: Annotated[bool, typer.Option(help="Give inputs mean 0 and deviation 1.")] = False,
+    standardize: Standardize = False,
     loss: Annotated[str, typer.Option(help="mse, l1, huber, smooth_l1, cross_entropy, bce (with logits).")] = "mse",
     seed: Annotated[int, typer.Option(help="Seed of the initial weights.")] = 123,
     seeds: Annotated[int, typer.Option(help="Repeat every run under so many seeds from --seed on.")] = 3,
@@ -84,9 +85,8 @@ def tune(
         settings: dict[str, Any] = {"epochs": epochs, "halvings": halvings, "trials": trials, "loss": loss}
         settings |= {"seed": seed, "seeds": seeds, "n_jobs": n_jobs, "store": store, "progress": progress}
         settings |= {"early_stopping": None if patience is None else EarlyStopping(patience)}
-        both = split(data, target)
         with keeping_what_was_done(out, "tuning"):
-            made = choose(space, both.standardized() if standardize else both, order=_groups(order), **settings)
+            made = choose(space, prepared(data, target, standardize), order=_groups(order), **settings)
         report(made, out, formats)
 
 

@@ -365,7 +365,8 @@ def as_frame(results: list[TableResult]) -> pd.DataFrame:
 def as_report(results: Sequence[TableResult]) -> Report:
     """The table and, of what has curves, pictures of both sides: what `pycompare parity --html` writes."""
     from pycompare.plots import png
-    from pycompare.reports.report import Picture, Report, Section, Table, Words
+    from pycompare.reports.report import Code, Picture, Report, Section, Table, Words
+    from pycompare.snippets import command_line
 
     told = Words(f"Every ported function, computed by R and by pycompare, compared number by number. {totals(results)}")
     drawn = [
@@ -375,7 +376,10 @@ def as_report(results: Sequence[TableResult]) -> Report:
         for caption in [f"{result.functions}: {result.lane}, {result.verdict}"]
     ]
     table = Section("Verdicts", (told, Table("What was compared", as_frame([*results]))))
-    return Report("Parity with R torch", (table, Section("Curves", tuple(drawn))))
+    lanes = [name for name, lane in LANES.items() if lane in {result.lane for result in results}]
+    command = command_line("pycompare parity", {"lane": lanes[0] if len(lanes) == 1 else None, "html": "again.html"})
+    again = Section("Make it again", (Code("sh", command),))
+    return Report("Parity with R torch", (table, Section("Curves", tuple(drawn)), again))
 
 
 def totals(results: Sequence[TableResult]) -> str:

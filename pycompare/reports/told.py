@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pycompare.calls import Call
-from pycompare.reports.commands import shell_command
+from pycompare.reports.commands import NoCommandError, shell_command
 from pycompare.reports.report import Code, Data, Picture, Report, Section, Table, Words
 
 _HEAD = 5  # rows of the data that are shown
@@ -90,8 +90,10 @@ def _reproduction(code: Code | None, call: Call | None) -> Iterator[Words | Code
     yield code
     if call.missing:
         yield Words("To be supplied, as they cannot be written as code: " + _listed(call.missing) + ".")
-    command = shell_command(call)
-    yield Code("sh", command) if command else Words("No command has all of these arguments.")
+    try:
+        yield Code("sh", shell_command(call))
+    except NoCommandError as reason:
+        yield Words(str(reason))
 
 
 def python_code(call: Call) -> str:

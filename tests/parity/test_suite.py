@@ -207,6 +207,7 @@ def test_a_missing_row_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_html_is_one_file_with_table_and_plots(tmp_path: Path) -> None:
     page = tmp_path / "parity.html"
     assert parity("--lane", "recorded", "--html", str(page)).exit_code == 0
+    assert "pycompare parity --lane recorded --html again.html" in page.read_text(encoding="utf-8")
     text = page.read_text(encoding="utf-8")
     assert text.count("<td>identical bits</td>") == 2
     assert "<figcaption>lr_one_cycle: recorded R torch, identical bits</figcaption>" in text

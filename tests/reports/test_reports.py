@@ -13,13 +13,11 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from pycompare import compare_configs
 from pycompare.cli import app
 from pycompare.parity.tables.course import SWEEPS
-from pycompare.reports.commands import COMMANDS
 from pycompare.results import Result, folder_report
 from tests.browser.chromium import axe_violations, console_errors, html_errors, open_page, requested_hosts
 from tests.test_results import RESULTS
@@ -120,20 +118,10 @@ def test_a_report_of_what_was_saved_says_what_one_of_the_result_does(course: dic
     assert (tmp_path / "saved" / "report.html").read_bytes() == (tmp_path / "made.html").read_bytes()
 
 
-@pytest.mark.parametrize("function", COMMANDS)
-def test_commands_have_the_options_that_reports_give_them(function: str) -> None:
-    words, arguments, told = COMMANDS[function]
-    command: Any = get_command(app)
-    for word in words.split()[1:]:
-        command = command.commands[word]
-    options = {option for parameter in command.params for option in parameter.opts}
-    assert {f"--{name.replace('_', '-')}" for name in (*arguments, *told, "out")} <= options
-
-
 def test_what_cannot_be_written_is_to_be_supplied(reports: Path) -> None:
     text = (reports / "boundary.md").read_text(encoding="utf-8")
     assert "To be supplied, as they cannot be written as code: network (a dict)." in text
-    assert "No command has all of these arguments." in text
+    assert "No command does what `decision_boundary` does." in text
 
 
 def test_an_older_folder_has_a_report(tmp_path: Path) -> None:
