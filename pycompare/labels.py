@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import is_dataclass
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -40,6 +42,23 @@ def value_label(value: object) -> str:
     if isinstance(value, Real):
         return str(value)
     return str(getattr(value, "__name__", type(value).__name__))
+
+
+def call_label(make: Callable[..., Any]) -> str:
+    """What calls `make`: of a partial the call with all that it was given, of another callable its name.
+
+    Example:
+        >>> call_label(partial(round, 2.5, ndigits=1)), call_label(round)
+        ('round(2.5, ndigits=1)', 'round')
+    """
+    if not isinstance(make, partial):
+        return value_label(make)
+    given = [*map(_given, make.args), *(f"{name}={_given(one)}" for name, one in make.keywords.items())]
+    return f"{value_label(make.func)}({', '.join(given)})"
+
+
+def _given(value: object) -> str:
+    return value_label(value) if callable(value) else repr(value)
 
 
 def cell(value: Any) -> Any:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
-from pycompare.labels import r_number
+from pycompare.labels import call_label, r_number
 
 # What R 4.2.2 prints for paste(<key>).
 PASTED = {
@@ -33,3 +36,20 @@ PASTED = {
 @pytest.mark.parametrize(("value", "text"), PASTED.items())
 def test_numbers_as_paste_writes_them(value: float, text: str) -> None:
     assert r_number(value) == text
+
+
+def own_network() -> object:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("make", "label"),
+    [
+        (own_network, "own_network"),
+        (lambda: None, "<lambda>"),
+        (partial(own_network), "own_network()"),
+        (partial(dict, 4, widths=(50, 50), make=own_network), "dict(4, widths=(50, 50), make=own_network)"),
+    ],
+)
+def test_what_calls_a_function_reads_as_the_call(make: Callable[..., object], label: str) -> None:
+    assert call_label(make) == label

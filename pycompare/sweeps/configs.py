@@ -15,7 +15,7 @@ from torch import nn
 from pycompare.calls import recorded
 from pycompare.checks import flag
 from pycompare.data.split import Split, course_data
-from pycompare.labels import setting_label
+from pycompare.labels import call_label, setting_label
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
@@ -160,7 +160,8 @@ def compare_configs(
     n_jobs, shown = _checked_n_jobs(n_jobs, on_epoch), flag("progress", progress)
     frame, outcomes = train_all(runs, n_jobs=n_jobs, on_epoch=on_epoch, progress=shown, store=store)
     arguments = _arguments(runs[0], seeds if seeds is None else several) | _without_network(variation.fixed)
-    made = made_with(runs[0], outcomes) | ({"network": repr(network)} if "network" in variation.varied else {})
+    makes = dict.fromkeys(call_label(run.make_network) for run in runs)
+    made = made_with(runs[0], outcomes) | {"network": ", ".join(makes)}
     facets = (rows, tuple(variation.told(rows))) if rows else ()
     values, size, kept = tuple(variation.told(parameter)), input_size(split.train.tensors[0]), networks(runs, outcomes)
     constant = _constant_loss(runs) if "loss" in variation.fixed else None

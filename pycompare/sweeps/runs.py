@@ -19,7 +19,7 @@ from torch import nn
 
 from pycompare.checks import whole_number
 from pycompare.data.split import Split
-from pycompare.labels import value_label
+from pycompare.labels import call_label, value_label
 from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import RandomStream, torch_manual_seed
 from pycompare.sweeps.store.lease import TakenError, Waiting
@@ -392,7 +392,7 @@ def made_with(run: Run, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """What the bits may depend on besides the arguments, and what was trained on what; `run` stands for all."""
     engines, why = (", ".join(sorted(set(told))) for told in zip(*((o.engine, o.why) for o in outcomes), strict=True))
     made = {"engine": engines, "why": why, "threads": run.options.threads, "kernels": _kernels()}
-    return made | {"data": repr(run.split), "network": repr(run.make_network)}
+    return made | {"data": repr(run.split), "network": call_label(run.make_network)}
 
 
 def checked_restarts(restarts: int, early_stopping: EarlyStopping | None) -> int:

@@ -65,6 +65,7 @@ def test_the_settings_say_what_made_it(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "settings.json").read_text())["comparison"]
     made = told["made_with"]
     assert (made["engine"], made["threads"], made["data"]) == ("fused", 1, repr(SMALL))
+    assert made["network"] == "MLP(1, hidden=(50, 50), out_features=1)"
     assert made["kernels"] in ("recorded", "other")
     assert told["arguments"]["epochs"] == 2
 
