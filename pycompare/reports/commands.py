@@ -73,7 +73,7 @@ class Command:
         lists = [name for name in self.several.split() if _is_list(options.get(name))]
         refused += [f"{name}={arguments[name]}" for name in lists if not self._compares(name, lists, options)]
         if refused:
-            raise NoCommandError(f"`{self.words}` has no option for {', '.join(refused)}.")
+            raise NoCommandError(f"{self.words} has no option for {', '.join(refused)}.")
         return {**self.told, **options}
 
     def _compares(self, name: str, lists: list[str], options: Mapping[str, Any]) -> bool:
@@ -218,7 +218,7 @@ def shell_command(call: Call) -> str:
         NoCommandError: no command does, or the one that does has no option for an argument.
     """
     if call.function not in COMMANDS:
-        raise NoCommandError(f"No command does what `{call.function}` does.")
+        raise NoCommandError(f"No command does what {call.function} does.")
     command = COMMANDS[call.function]
     flat = {"tune": _tuned, "compare_configs": _compared}.get(call.function, dict)
     return command_line(command.words, command.options(flat(call.arguments)) | {"out": "again/"})
@@ -246,7 +246,7 @@ def _tuned(arguments: Mapping[str, str]) -> dict[str, str]:
         if [*space] != [name for name in _IN_TUNE.split() if name in space]:
             raise ValueError
     except (ValueError, TypeError):
-        raise NoCommandError(f"`pycompare tune` has no option for space={arguments['space']}.") from None
+        raise NoCommandError(f"pycompare tune has no option for space={arguments['space']}.") from None
     if found := _PATIENCE.fullmatch(given.get("early_stopping", "")):
         del given["early_stopping"]
         given["patience"] = found[1]

@@ -121,7 +121,7 @@ def test_a_report_of_what_was_saved_says_what_one_of_the_result_does(course: dic
 def test_what_cannot_be_written_is_to_be_supplied(reports: Path) -> None:
     text = (reports / "boundary.md").read_text(encoding="utf-8")
     assert "To be supplied, as they cannot be written as code: network (a dict)." in text
-    assert "No command does what `decision_boundary` does." in text
+    assert r"No command does what decision\_boundary does." in text
 
 
 def test_an_older_folder_has_a_report(tmp_path: Path) -> None:
