@@ -10,8 +10,6 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pycompare.explorer.controls import Slider
@@ -139,14 +137,12 @@ class Visitor:
         }
 
     def _report(self, tab: Tab[Any], shown: Sequence[Texts]) -> str:
+        from pycompare.reports.html import html_page
         from pycompare.reports.told import report_of_all
-        from pycompare.reports.writing import write_report
 
         settings = dict.fromkeys(settings_of(tab, texts) for texts in shown)
         chapters = [chapter for one in settings for chapter in self._computed(tab, one).result._chapters()]
-        with TemporaryDirectory() as folder:
-            file = write_report(report_of_all(tab.title, chapters), Path(folder) / "report.html")
-            return file.read_text(encoding="utf-8")
+        return html_page(report_of_all(tab.title, chapters))
 
     def _computed(self, tab: Tab[Any], settings: Any) -> Answer:
         key = (tab.name, settings)

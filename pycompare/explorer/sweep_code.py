@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
+from pycompare.explorer.calls import calls, changed
 from pycompare.explorer.controls import FILE
 from pycompare.explorer.sweep_settings import COURSE, DEFAULTS, VARIED, SweepSettings
 from pycompare.explorer.tab import Answer, NoCounterpartError
@@ -17,12 +17,12 @@ _NAMES = ("MLP", "Split", "classification_data", "compare_configs", "spirals_dat
 
 def python(shown: Sequence[SweepSettings], answers: Sequence[Answer]) -> str:
     """A script that makes a `comparison`, or a list of them where several arguments differ."""
-    calls = [
+    written = [
         python_call("compare_configs", arguments | _in_python(one, answers[shown.index(one)]))
         for one, arguments in _calls(shown)
     ]
-    several = ",\n".join(calls)
-    made = f"comparison = {calls[0]}" if len(calls) == 1 else f"comparisons = [\n{several},\n]"
+    several = ",\n".join(written)
+    made = f"comparison = {written[0]}" if len(written) == 1 else f"comparisons = [\n{several},\n]"
     names = [name for name in _NAMES if f"{name}(" in made or f"{name}." in made]
     return f"from pycompare import {', '.join(names)}\n\n{made}\n"
 
@@ -43,11 +43,11 @@ def r(shown: Sequence[SweepSettings], answers: Sequence[Answer]) -> str:
     """A script for R torch, with the course's functions."""
     if reason := next(_obstacles_to_r(shown, answers), None):
         raise NoCounterpartError(reason)
-    calls = []
+    written = []
     for _, arguments in _calls(shown):
         listed = {name: r_list(one) if isinstance(one, list) else one for name, one in arguments.items()}
-        calls.append(r_call("compare_configs", listed))
-    return "\n".join(["# With the course's functions, which are in r_reference/R.", *calls, ""])
+        written.append(r_call("compare_configs", listed))
+    return "\n".join(["# With the course's functions, which are in r_reference/R.", *written, ""])
 
 
 def _calls(shown: Sequence[SweepSettings]) -> list[tuple[SweepSettings, dict[str, Any]]]:
@@ -55,19 +55,16 @@ def _calls(shown: Sequence[SweepSettings]) -> list[tuple[SweepSettings, dict[str
 
     It is one where they differ in one of the arguments that may be a list.
     """
-    distinct = [*dict.fromkeys(shown)]
-    names = [field.name for field in fields(SweepSettings)]
-    varied = [name for name in names if len({getattr(one, name) for one in distinct}) > 1] or ["lr"]
-    if len(varied) == 1 and varied[0] in VARIED:
-        (name,) = varied
-        return [(distinct[0], _changed(distinct[0], _NUMBERS) | {name: [getattr(one, name) for one in distinct]})]
-    return [(one, _changed(one, _NUMBERS) | {"lr": [one.lr]}) for one in distinct]
+    made = calls([vars(one) for one in shown], VARIED)
+    several = [name for name in VARIED if isinstance(made[0][name], list)]
+    listed = [one if several else one | {"lr": [one["lr"]]} for one in made]
+    arguments = [changed({name: one[name] for name in _NUMBERS}, vars(DEFAULTS)) for one in listed]
+    return [*zip(dict.fromkeys(shown), arguments, strict=False)]
 
 
 def _changed(settings: SweepSettings, names: Sequence[str]) -> dict[str, Any]:
     """Those of the settings that are not at their default."""
-    values = {name: getattr(settings, name) for name in names}
-    return {name: value for name, value in values.items() if value != getattr(DEFAULTS, name)}
+    return changed({name: getattr(settings, name) for name in names}, vars(DEFAULTS))
 
 
 def _in_python(settings: SweepSettings, answer: Answer) -> dict[str, Any]:
