@@ -200,8 +200,24 @@ class CyclicalDecay(Schedule):
         return {"weight_decay": _between(self.low, self.high, _triangle(step, self.half))}
 
 
+class _OfAllSteps(Schedule):
+    """A schedule that has as many steps as the training, each of which it goes through once."""
+
+    steps: int
+
+    @property
+    def length(self) -> int:
+        """As `Schedule.length` says."""
+        return self.steps
+
+    @property
+    def one_step_each(self) -> bool:
+        """As `Schedule.one_step_each` says."""
+        return True
+
+
 @dataclass(frozen=True, repr=False)
-class OneCycle(Schedule):
+class OneCycle(_OfAllSteps):
     """Smith's policy as published: one triangle that is shorter than the training, then a rate below its start.
 
         low -> max_lr -> low in two lines of equal length;  low -> low / 100 over the steps that are left
@@ -237,16 +253,6 @@ class OneCycle(Schedule):
         momentum = checked_momentum(self.momentum)
         self._keep(max_lr=high, steps=steps, low=low, annihilation=annihilation, momentum=momentum)
 
-    @property
-    def length(self) -> int:
-        """As `Schedule.length` says."""
-        return self.steps
-
-    @property
-    def one_step_each(self) -> bool:
-        """As `Schedule.one_step_each` says."""
-        return True
-
     def settings(self, step: int) -> dict[str, float]:
         """As `Schedule.settings` says."""
         _check_step(self, step)
@@ -260,7 +266,7 @@ class OneCycle(Schedule):
 
 
 @dataclass(frozen=True, repr=False)
-class CosineOneCycle(Schedule):
+class CosineOneCycle(_OfAllSteps):
     """One-cycle as PyTorch and R torch have it: half a cosine from the first rate up to `max_lr`, and one down.
 
         rate = end + (start - end) / 2 (cos(pi part) + 1)
@@ -300,16 +306,6 @@ class CosineOneCycle(Schedule):
         factors = {name: number(name, getattr(self, name), at_least=1) for name in ("div_factor", "final_div_factor")}
         high, momentum = number("max_lr", self.max_lr, at_least=0), checked_momentum(self.momentum)
         self._keep(max_lr=high, steps=steps, pct_start=share, momentum=momentum, **factors)
-
-    @property
-    def length(self) -> int:
-        """As `Schedule.length` says."""
-        return self.steps
-
-    @property
-    def one_step_each(self) -> bool:
-        """As `Schedule.one_step_each` says."""
-        return True
 
     def settings(self, step: int) -> dict[str, float]:
         """As `Schedule.settings` says."""
