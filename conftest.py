@@ -2,6 +2,7 @@
 
 A block that cannot run has `<!-- skip: next "why" -->` above it. tests/docs/test_blocks.py finds what is neither.
 Those of docs/course/ run in tests/docs/test_course.py, which compares what they give.
+Tests and examples find machine code, as users do from their second training on, but not in the user's cache.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from filelock import FileLock
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 from pycompare.parity.pytest_plugin import open_session
+from pycompare.training.engines.compiled import machine_code
 
 ROOT = Path(__file__).parent
 # The commands as this Python has them; what make would do is printed, as it is this test that make runs.
@@ -26,6 +30,20 @@ export PYTHONPATH='{ROOT}'
 pycompare() {{ .venv/bin/pycompare "$@"; }}
 make() {{ command make --dry-run --directory='{ROOT}' "$@"; }}
 """
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _machine_code(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Machine code is compiled once, for all processes of this session and for those to come."""
+    folder, dtypes = request.config.cache.mkdir("machine_code"), [torch.float32, torch.float64]
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+        dtypes.reverse()  # so that two processes compile at the same time
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYCOMPARE_CACHE", str(folder))
+        for dtype in dtypes if sys.platform == "linux" else ():
+            with FileLock(folder / f"{dtype}.lock"):
+                machine_code.kernel(dtype)
+        yield
 
 
 @pytest.fixture

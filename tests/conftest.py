@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import torch
 
 from pycompare.parity import mkl_kernels
 from pycompare.parity.tables.recorded import recorded_folder, recording
-from pycompare.training.engines.compiled import machine_code
 from tests.browser.chromium import browser
 
 __all__ = ["browser"]
@@ -41,41 +39,6 @@ def recorded(name: str) -> pd.DataFrame:
     expected = json.loads((path.parent / "manifest.json").read_text())["files"][name]["sha256"]
     assert hashlib.sha256(path.read_bytes()).hexdigest() == expected, f"{name} is not the recorded file"
     return pd.read_csv(path)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _no_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests neither use nor leave compiled code in the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYCOMPARE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="session")
-def _machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Machine code for both dtypes, compiled once a session."""
-    folder = tmp_path_factory.mktemp("machine_code")
-    machine_code._loaded.clear()  # of another test, without a file in this folder
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYCOMPARE_CACHE", str(folder))
-        for dtype in (torch.float32, torch.float64):
-            machine_code.kernel(dtype)
-    machine_code._loaded.clear()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def compiled_code(_machine_code_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A module of tests has machine code in a cache of its own, and forgets it after it."""
-    folder = tmp_path_factory.mktemp("cache")
-    shutil.copytree(_machine_code_folder, folder, dirs_exist_ok=True)
-    machine_code._loaded.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYCOMPARE_CACHE", str(folder))
-        for dtype in (torch.float32, torch.float64):
-            machine_code.kernel(dtype)
-        yield
-    machine_code._loaded.clear()
 
 
 @pytest.fixture(autouse=True)

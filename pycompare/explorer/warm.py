@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 _COMPILE = "from pycompare import compare_configs; compare_configs(1, lr=[0.1], engine='compiled', progress=False)"
 
@@ -38,7 +37,7 @@ def _warm(compiling: list[subprocess.Popen[bytes]]) -> None:
     import pycompare.sweeps.configs  # noqa: F401
     from pycompare.training.engines.compiled import machine_code
 
-    if find_spec("numba") is None:
+    if not machine_code.has_numba():
         return
     if machine_code.is_stored(torch.float32):
         machine_code.kernel(torch.float32)

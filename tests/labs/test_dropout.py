@@ -98,7 +98,6 @@ def test_the_recorded_runs(engine: str) -> None:
     _assert_recorded(ours.data, recorded("dropout_runs.csv"))
 
 
-@pytest.mark.usefixtures("compiled_code")
 @pytest.mark.parametrize("engine", ["fused", "compiled"])
 def test_the_recorded_run_without_dropout_on_the_other_engines(engine: str) -> None:
     waves = classification_data("waveform", 400, n_valid=200)

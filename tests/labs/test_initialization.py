@@ -34,8 +34,6 @@ from pycompare import (
 )
 from tests.conftest import KERNELS, recorded
 
-pytestmark = pytest.mark.usefixtures("compiled_code")
-
 ENGINES = ("autograd", "fused", "compiled")
 MEASURES = ["train_loss", "valid_loss", "train_accuracy", "valid_accuracy"]
 SAME_WAY = 300  # steps; later the rounding of other kernels may send a run elsewhere

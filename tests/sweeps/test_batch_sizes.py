@@ -51,7 +51,6 @@ def _weights(network: nn.Module) -> list[list[float]]:
     return [parameter.reshape(-1).tolist() for parameter in network.parameters()]
 
 
-@pytest.mark.usefixtures("compiled_code")
 @pytest.mark.parametrize("engine", ["auto", "autograd", "fused", "compiled"])
 @pytest.mark.parametrize(
     "arguments",
@@ -92,7 +91,6 @@ def _plain_loop(size: int, points: list[int], lr: float = 0.01, seed: int = 123)
                 step += 1
 
 
-@pytest.mark.usefixtures("compiled_code")
 @pytest.mark.parametrize("engine", ["autograd", "fused", "compiled"])
 @pytest.mark.parametrize("size", [16, 64, 1000])
 def test_losses_are_those_of_a_plain_loop(engine: str, size: int) -> None:
@@ -244,7 +242,7 @@ def test_streams_of_random_numbers_are_kept_apart() -> None:
             assert numbers == [torch.rand(()).item() for _ in range(3)]
 
 
-def test_all_runs_of_a_budget_of_seconds_have_one_engine(compiled_code: None) -> None:
+def test_all_runs_of_a_budget_of_seconds_have_one_engine() -> None:
     assert compare_batch_sizes([4, 700], "seconds", 0.05, progress=False).made_with["engine"] == "compiled"
 
 

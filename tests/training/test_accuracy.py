@@ -16,8 +16,6 @@ from torch.utils.data import TensorDataset
 from pycompare import MLP, AdamW, torch_manual_seed, torch_threads, train_valid
 from pycompare.training.initializers import initialise
 
-pytestmark = pytest.mark.usefixtures("compiled_code")
-
 COLUMNS = ["train_accuracy", "valid_accuracy"]
 EPOCHS, BATCH, CLASSES = 3, 16, 3
 

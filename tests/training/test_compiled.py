@@ -42,9 +42,6 @@ DATA = TensorDataset(X, X.sum(dim=1, keepdim=True))
 SMALL = Split.from_arrays(X, X.sum(dim=1))
 
 
-pytestmark = pytest.mark.usefixtures("compiled_code")
-
-
 def _chain(*modules: nn.Module) -> nn.Module:
     with torch_manual_seed(1):
         return nn.Sequential(nn.Linear(2, 3), *modules, nn.Linear(3, 1))

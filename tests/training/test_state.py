@@ -142,7 +142,6 @@ def test_optimizers(optimizer: str, engine: str, schedule: str, dtype: torch.dty
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("schedule", ["none", "one_cycle"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.usefixtures("compiled_code")
 def test_optimizers_in_machine_code(optimizer: str, schedule: str, dtype: torch.dtype, tmp_path: Path) -> None:
     if "momentum" not in OPTIMIZERS[optimizer][1] and "adam" not in optimizer:
         schedule = "steps"
@@ -154,7 +153,6 @@ def test_optimizers_in_machine_code(optimizer: str, schedule: str, dtype: torch.
     [(a, b) for a in ("autograd", "fused", "compiled") for b in ("autograd", "fused", "compiled") if a != b],
 )
 @pytest.mark.parametrize("optimizer", ["adamw_amsgrad", "rmsprop_all", "sgd_all"])
-@pytest.mark.usefixtures("compiled_code")
 def test_one_engine_goes_on_where_another_was(optimizer: str, engine: str, then: str, tmp_path: Path) -> None:
     check(tmp_path, OPTIMIZERS[optimizer], engine=engine, then=then)
 

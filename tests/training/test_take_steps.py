@@ -48,7 +48,6 @@ def _weights(engine: str, schedule: Schedule | None, parts: Sequence[int] | None
         return [parameter.reshape(-1).tolist() for parameter in network.parameters()]
 
 
-@pytest.mark.usefixtures("compiled_code")
 @pytest.mark.parametrize("parts", PARTS, ids=str)
 @pytest.mark.parametrize("schedule", [None, SCHEDULE], ids=["plain", "scheduled"])
 @pytest.mark.parametrize("engine", ["autograd", "fused", "compiled"])

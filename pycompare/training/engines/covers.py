@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pycompare.training import torch_private
+from pycompare.training.engines.compiled.machine_code import has_numba
 from pycompare.training.engines.compiled.torch_symbols import missing_symbols
 from pycompare.training.engines.flat import ALIGNMENT
 from pycompare.training.losses import Loss
@@ -72,12 +71,6 @@ def obstacles_to_compiled(network: nn.Module, loss: Loss) -> Iterator[str]:
     by_vectors = any(isinstance(module, (nn.Sigmoid, nn.GELU)) for module in after) or loss.of_classes or loss.of_shares
     if capability == "AVX512" and by_vectors:
         yield "sigmoids, exponentials and logarithms by AVX-512, whose vectors end elsewhere"
-
-
-@cache
-def has_numba() -> bool:
-    """Whether numba is installed: to look for it on disk takes as long as all other questions."""
-    return importlib.util.find_spec("numba") is not None
 
 
 def _module_obstacles(network: nn.Module) -> Iterator[str]:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
 from pycompare.training.engines.autograd import Autograd
 from pycompare.training.engines.compiled import machine_code
+from pycompare.training.engines.compiled.linking import UnlinkableError
 from pycompare.training.engines.covers import obstacles_to_compiled, obstacles_to_flat, obstacles_to_fused
 from pycompare.training.engines.flat import FlatOptimizer
 from pycompare.training.engines.fused import Fused
@@ -107,7 +108,10 @@ def _reason_for_fused(
         return f"'compiled' does not cover {obstacle}"
     from pycompare.training.engines.compiled.agreement import agrees
 
-    return None if agrees(network, opt, options.loss, train, valid) else "compiled code has other bits here"
+    try:
+        return None if agrees(network, opt, options.loss, train, valid) else "compiled code has other bits here"
+    except UnlinkableError as error:
+        return f"compiled code cannot be linked here: {error}"
 
 
 def _pays(dtype: torch.dtype, steps: int) -> bool:

@@ -54,11 +54,12 @@ class LayerTable:
         """The table of products, for batches whose inputs have these shapes."""
         return _products(shapes, tuple((layer.in_features, layer.out_features) for layer in self.linear))
 
-    def work(self) -> int:
-        """Roughly how many operations a training step takes."""
-        elementwise = 30  # operations for each number of an activation, of a loss, or of an optimizer's step
-        weights = sum(layer.weight.numel() for layer in self.linear)
-        return self._rows * (6 * weights + elementwise * sum(self._widths())) + elementwise * weights
+    def cycles(self) -> int:
+        """How many cycles of the processor a training step takes at most, roughly."""
+        # In float32; BLAS takes six operations a weight and row, eight at once where it is slow, activations and losses
+        # up to 15 cycles a number, and 30 a weight are the optimizer's, and those of BLAS where rows are few.
+        weights, numbers = sum(layer.weight.numel() for layer in self.linear), sum(self._widths())
+        return (self._rows * (6 * weights // 8 + 15 * numbers) + 30 * weights) * self.dtype.itemsize // 4
 
     def memory(self) -> list[Tensor]:
         """Room for outputs, two gradients and work; aligned as all of PyTorch's tensors."""

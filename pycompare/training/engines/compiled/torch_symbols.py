@@ -42,11 +42,18 @@ def missing_symbols() -> tuple[str, ...]:
     return tuple(name for pair in NAMES.values() for name in pair if not hasattr(_library(), name))
 
 
+def address_of(name: str) -> int:
+    """Of a function by its name here. Others, which numba names for errors that the kernel never raises, end the
+    process."""
+    library, known = (
+        (_library(), name.removeprefix(PREFIX)) if name.startswith(PREFIX) else (ctypes.CDLL(None), "abort")
+    )
+    return ctypes.cast(getattr(library, known), ctypes.c_void_p).value or 0
+
+
 def publish() -> None:
     """Make the functions known to LLVM by their names here."""
     from llvmlite import binding
 
-    for pair in NAMES.values():
-        for name in pair:
-            address = ctypes.cast(getattr(_library(), name), ctypes.c_void_p).value
-            binding.add_symbol(PREFIX + name, address)
+    for name in {name for pair in NAMES.values() for name in pair}:
+        binding.add_symbol(PREFIX + name, address_of(PREFIX + name))

@@ -20,9 +20,8 @@ from pycompare.training.engines.flat import FlatParameters
 from pycompare.training.losses import Loss
 from pycompare.training.optim import SGD, Adam, AdamW, LibTorchOptimizer, RMSprop
 
-# Between two calls of the kernel Ctrl-C is heard, which is asked for within 0.2 s: this many operations take 0.05 s
-# at 2 GHz, one a cycle.
-_WORK_A_CALL = 10**8
+# Between two calls of the kernel Ctrl-C is heard, which is asked for within 0.2 s: cycles that take 0.05 s at 2 GHz.
+_CYCLES_A_CALL = 10**8
 # Of every binade of float32. Roots that are rounded otherwise have other bits in every fifth number.
 _SAMPLE = (np.arange(4096, dtype=np.int32) * 522_239).view(np.float32)
 _OPTIMIZERS = {AdamW: codes.ADAMW, Adam: codes.ADAM, RMSprop: codes.RMSPROP, SGD: codes.SGD}
@@ -50,7 +49,7 @@ class Compiled:
         self._counters = np.zeros(2, dtype=np.int64)
         self._settings = np.zeros((self._table.train, codes.SETTING_COLUMNS))
         self._arguments = (*self._counts(), *self._addresses())
-        self._kernel, self._batches_a_call = kernel(buffer.dtype), max(1, _WORK_A_CALL // self._layers.work())
+        self._kernel, self._batches_a_call = kernel(buffer.dtype), max(1, _CYCLES_A_CALL // self._layers.cycles())
         if buffer.dtype == torch.float32:
             self._settings[:, codes.ROOT] = _root_code(_flushes())
 
@@ -152,7 +151,7 @@ class Compiled:
             self._settings[i, : codes.ROOT] = _settings(self._opt)
 
     def _run(self, batches: range) -> _Told:
-        """Train, or validate, on batches counted through epochs, as many a call as `_WORK_A_CALL` allows."""
+        """Train, or validate, on batches counted through epochs, as many a call as `_CYCLES_A_CALL` allows."""
         told = _Told(self._table, epochs=-(-batches.stop // len(self._table.sizes)))
         for start in batches[:: self._batches_a_call]:
             check_stop()
