@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
@@ -54,24 +56,35 @@ class BatchedData:
 
 @dataclass(frozen=True)
 class BatchLosses:
-    """What a pass over batches gave.
+    """What a pass over batches gave, or several over the same.
 
     Attributes:
-        losses: of each batch, shape (batches,), on the CPU.
-        sizes: how many numbers each is the mean of.
-        known, right: for losses of classes, in how many rows of each batch the class is known, and in how many of these
-            the largest output was at it.
+        losses: of each batch, shape (batches,) or (passes, batches), on the CPU.
+        sizes: how many numbers each is the mean of, shape (batches,).
+        right: for losses of classes, in how many rows of each batch the largest output was at the class; as `losses`.
+        known: in how many rows the class is known, shape (batches,).
     """
 
     losses: Tensor
     sizes: Sequence[int]
-    right: Sequence[int] = ()
+    right: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     known: Sequence[int] = ()
 
-    def accuracy(self, batches: slice = slice(None)) -> float:
+    @staticmethod
+    def stacked(passes: Sequence[BatchLosses]) -> BatchLosses:
+        """Several passes as one object."""
+        losses, right = torch.stack([one.losses for one in passes]), np.stack([one.right for one in passes])
+        return replace(passes[0], losses=losses, right=right)
+
+    def accuracy(self, batches: slice = slice(None)) -> NDArray[np.float64]:
         """The share of right rows among those whose class is known, of some batches or all; NaN where none is."""
-        known = sum(self.known[batches])
-        return sum(self.right[batches]) / known if known else math.nan
+        return np.asarray(self.right[..., batches].sum(axis=-1) / (sum(self.known[batches]) or math.nan))
+
+
+def stacked_epochs(told: Iterable[tuple[BatchLosses, BatchLosses]]) -> tuple[BatchLosses, BatchLosses]:
+    """Of several epochs what their passes for training gave, and those for validation."""
+    trained, validated = zip(*told, strict=True)
+    return BatchLosses.stacked(trained), BatchLosses.stacked(validated)
 
 
 def batched(name: str, dataset: Dataset[Any], like: Tensor, batch_size: int) -> BatchedData:

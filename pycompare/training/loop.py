@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,16 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pycompare.threads import check_stop, torch_threads
-from pycompare.training.batches import BatchedData, Batches, BatchLosses, OnLoss, SetRates, batched, cast_batches
+from pycompare.training.batches import (
+    BatchedData,
+    Batches,
+    BatchLosses,
+    OnLoss,
+    SetRates,
+    batched,
+    cast_batches,
+    stacked_epochs,
+)
 from pycompare.training.engines.autograd import training_losses, validation_losses
 from pycompare.training.engines.engine import Data, Engine, start_engine
 from pycompare.training.losses import Loss, LossFunction, find_loss
@@ -79,7 +88,7 @@ def train_loop(
     known = find_loss(loss)
     with torch_threads(threads):
         told = training_losses(network, cast_batches(dl_train, first_parameter(network)), opt, known)
-    return float(_means([told], known)[0])
+    return float(_means(told, known))
 
 
 def valid_loop(
@@ -98,7 +107,7 @@ def valid_loop(
     known = find_loss(loss)
     with torch_threads(threads):
         told = validation_losses(network, cast_batches(dl_valid, first_parameter(network)), known)
-    return float(_means([told], known)[0])
+    return float(_means(told, known))
 
 
 def train_valid(
@@ -211,11 +220,13 @@ class Training:
         for epochs in self._strides():
             check_stop()
             if on_step or self.options.schedule:
-                told = [(self._train(i, self._shown(on_step, i, steps)), self.engine.validate()) for i in epochs]
+                told = stacked_epochs(
+                    (self._train(i, self._shown(on_step, i, steps)), self.engine.validate()) for i in epochs
+                )
             else:
                 told = self.engine.epochs(len(epochs))
             self.engine.publish()
-            rows = _rows(told, self.options.loss)
+            rows = _rows(*told, self.options.loss)
             yield epochs[-1], [{"epoch": i} | row for i, row in zip(epochs, rows, strict=True)]
 
     def _strides(self) -> Iterator[range]:
@@ -289,27 +300,20 @@ def begin_training(network: nn.Module, ds_train: Data, ds_valid: Data, options: 
     return Training(network, opt, *start_engine(network, opt, train, valid, options), options, batches, best=best)
 
 
-def _rows(told: list[tuple[BatchLosses, BatchLosses]], loss: Loss) -> list[dict[str, float]]:
+def _rows(trained: BatchLosses, validated: BatchLosses, loss: Loss) -> list[dict[str, float]]:
     """What epochs are told by, in rows of `train_valid`'s frame."""
-    trained, validated = ([both[i] for both in told] for i in range(2))
     columns = {"train_loss": _means(trained, loss), "valid_loss": _means(validated, loss)}
     if loss.rooted:
-        sizes = np.array(validated[0].sizes)
-        columns["valid_rmse"] = np.sqrt((_stacked(validated).double().numpy() * sizes).sum(axis=1) / sizes.sum())
+        sizes = np.array(validated.sizes)
+        columns["valid_rmse"] = np.sqrt((validated.losses.double().numpy() * sizes).sum(axis=-1) / sizes.sum())
     if loss.of_classes:
-        passes = {"train_accuracy": trained, "valid_accuracy": validated}
-        columns |= {name: np.array([one.accuracy() for one in part]) for name, part in passes.items()}
+        columns |= {"train_accuracy": trained.accuracy(), "valid_accuracy": validated.accuracy()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
 
 
-def _means(told: Sequence[BatchLosses], loss: Loss) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _means(told: BatchLosses, loss: Loss) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The mean over batches of each pass."""
-    losses = _stacked(told)
-    return r_mean((losses.sqrt() if loss.rooted else losses).double().numpy())
-
-
-def _stacked(told: Sequence[BatchLosses]) -> Tensor:
-    return torch.stack([one.losses for one in told])
+    return r_mean((told.losses.sqrt() if loss.rooted else told.losses).double().numpy())
 
 
 def r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -307,5 +307,5 @@ def both_sets(training: Training) -> Row:
 
 def _set(name: str, i: int, told: BatchLosses, loss: Loss) -> dict[str, float]:
     value = told.losses[i].sqrt() if loss.rooted else told.losses[i]
-    accuracy = {f"{name}_accuracy": told.accuracy(slice(i, i + 1))} if loss.of_classes else {}
+    accuracy = {f"{name}_accuracy": float(told.accuracy(slice(i, i + 1)))} if loss.of_classes else {}
     return {f"{name}_loss": value.item()} | accuracy

@@ -387,7 +387,7 @@ def test_an_error_on_another_thread_ends_all(monkeypatch: pytest.MonkeyPatch) ->
     home = threading.current_thread()
 
     class Failing(trainer.Compiled):
-        def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+        def epochs(self, count: int) -> tuple[BatchLosses, BatchLosses]:
             if threading.current_thread() is not home:
                 raise MemoryError("elsewhere")
             return super().epochs(count)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pycompare.seeding import generators_of
-from pycompare.training.batches import Batches, BatchLosses, OnLoss, Restore, SetRates, cast_batches
+from pycompare.training.batches import Batches, BatchLosses, OnLoss, Restore, SetRates, cast_batches, stacked_epochs
 from pycompare.training.engines.flat import FlatOptimizer, state_checkpoint
 from pycompare.training.losses import Loss
 from pycompare.training.network import first_parameter, outputs_for
@@ -47,9 +48,9 @@ class Autograd:
         """As `Engine.validate` says."""
         return validation_losses(self.network, self._cast(self.dl_valid), self.loss)
 
-    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+    def epochs(self, count: int) -> tuple[BatchLosses, BatchLosses]:
         """As `Engine.epochs` says."""
-        return [(self.train(), self.validate()) for _ in range(count)]
+        return stacked_epochs((self.train(), self.validate()) for _ in range(count))
 
     def publish(self) -> None:
         """As `Engine.publish` says."""
@@ -159,7 +160,8 @@ class _Told:
             raise ValueError(
                 "`dl_train` and `dl_valid` must have at least one batch; got none. Pass a dataset with rows."
             )
-        right, known = [int(rows.sum()) for rows in self.right], [rows.numel() for rows in self.right]
+        right = np.array([int(rows.sum()) for rows in self.right], np.int64)
+        known = [rows.numel() for rows in self.right]
         return BatchLosses(torch.stack(self.values).cpu(), self.sizes, right, known)
 
 

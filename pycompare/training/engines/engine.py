@@ -55,8 +55,8 @@ class Engine(Protocol):
     def validate(self) -> BatchLosses:
         """The loss of every validation batch."""
 
-    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
-        """Train and validate, `count` times, by the settings that the optimizer has."""
+    def epochs(self, count: int) -> tuple[BatchLosses, BatchLosses]:
+        """Train and validate, `count` times, by the settings that the optimizer has; the passes of each."""
 
     def publish(self) -> None:
         """Let the network's parameters and their gradients be those of the steps so far."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pycompare.threads import check_stop
-from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates
+from pycompare.training.batches import BatchedData, BatchLosses, OnLoss, Restore, SetRates, stacked_epochs
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import FlatParameters
 from pycompare.training.losses import Loss, aten
@@ -67,9 +68,9 @@ class Fused:
         outputs = ((self._forward(x), loss) for x, loss in self._valid.batches)
         return self._valid.losses([(loss(out)[0], self._valid.kept(out)) for out, loss in outputs])
 
-    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+    def epochs(self, count: int) -> tuple[BatchLosses, BatchLosses]:
         """As `Engine.epochs` says."""
-        return [(self.train(), self.validate()) for _ in range(count)]
+        return stacked_epochs((self.train(), self.validate()) for _ in range(count))
 
     def publish(self) -> None:
         """As `Engine.publish` says."""
@@ -130,7 +131,8 @@ class _Set:
         if not self._loss.of_classes:
             return BatchLosses(losses, self._sizes)
         rows = self._loss.right(torch.cat([outputs for _, outputs in told]), self._targets)
-        return BatchLosses(losses, self._sizes, [int(part.sum()) for part in rows.split(self._rows)], self._rows)
+        right = np.array([int(part.sum()) for part in rows.split(self._rows)])
+        return BatchLosses(losses, self._sizes, right, self._rows)
 
     def mean(self, i: int, value: Tensor) -> Tensor:
         return value / self._divisors[i]

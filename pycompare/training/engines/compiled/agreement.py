@@ -76,8 +76,12 @@ def _everything(
     """All that a few epochs of an engine compute on a copy: losses, values, gradients, and the optimizer's state."""
     twin, make = copy.deepcopy(network), type(opt)
     trainer = engine(twin, make(twin.parameters(), **_settings(opt)), loss, train, valid)
-    told = [part for epoch in trainer.epochs(_EPOCHS) for part in epoch]
-    flat, losses, right = trainer.flat, torch.cat([part.losses for part in told]), [list(part.right) for part in told]
+    told = trainer.epochs(_EPOCHS)
+    losses, right = (
+        torch.cat([part.losses for part in told], dim=1),
+        [part.right.tolist() for part in told if part.known],
+    )
+    flat = trainer.flat
     return {"losses": losses, "right": right, "values": flat.buffer, "grads": flat.grad_buffer, **flat.state}
 
 

@@ -76,7 +76,7 @@ class Compiled:
         if on_step:
             return self._train_shown(on_step, set_rates)
         self._fill_settings(batches, set_rates)
-        return self._run(batches).losses(batches)[0]
+        return self._run(batches).losses(batches, 0)
 
     def take_steps(self, batches: range, set_rates: SetRates | None = None) -> None:
         """As `Engine.take_steps` says."""
@@ -87,15 +87,15 @@ class Compiled:
         """As `Engine.validate` says."""
         self._to_evaluation()
         batches = range(self._table.train, len(self._table.sizes))
-        return self._run(batches).losses(batches)[0]
+        return self._run(batches).losses(batches, 0)
 
-    def epochs(self, count: int) -> list[tuple[BatchLosses, BatchLosses]]:
+    def epochs(self, count: int) -> tuple[BatchLosses, BatchLosses]:
         """As `Engine.epochs` says."""
         self._to_evaluation()
         train, batches = range(self._table.train), len(self._table.sizes)
         self._fill_settings(train, None)
         told = self._run(range(count * batches))
-        return list(zip(told.losses(train), told.losses(range(len(train), batches)), strict=True))
+        return told.losses(train), told.losses(range(len(train), batches))
 
     def publish(self) -> None:
         """As `Engine.publish` says."""
@@ -139,7 +139,7 @@ class Compiled:
             self.flat.show(self._network, loss, on_step)
             self._fill_settings(batches[i : i + 1], None)
             self._call(codes.STEP, told, i, i + 1)
-        return told.losses(batches)[0]
+        return told.losses(batches, 0)
 
     def _fill_settings(self, batches: range, set_rates: SetRates | None) -> None:
         """Note the optimizer's settings for some batches of an epoch, as `set_rates` sets them for each."""
@@ -170,13 +170,13 @@ class _Told:
         shape, self._table = (epochs, len(table.sizes)), table
         self.values, self.right = torch.from_numpy(np.empty(shape, table.number)), np.zeros(shape, np.int64)
 
-    def losses(self, batches: range) -> list[BatchLosses]:
-        """Of each epoch those of some of its batches."""
-        part, of_classes = slice(batches.start, batches.stop), self._table.of_classes
-        sizes, known = self._table.sizes[part], self._table.rows[part] if of_classes else ()
-        rights = self.right[:, part].tolist() if of_classes else [()] * len(self.right)
-        values = self.values[:, part].unbind()
-        return [BatchLosses(losses, sizes, right, known) for losses, right in zip(values, rights, strict=True)]
+    def losses(self, batches: range, epoch: int | slice = slice(None)) -> BatchLosses:
+        """Those of some batches, of one epoch or all."""
+        part = epoch, slice(batches.start, batches.stop)
+        sizes = self._table.sizes[part[1]]
+        if not self._table.of_classes:
+            return BatchLosses(self.values[part], sizes)
+        return BatchLosses(self.values[part], sizes, self.right[part], self._table.rows[part[1]])
 
 
 def _flushes() -> bool:
