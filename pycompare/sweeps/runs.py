@@ -224,7 +224,10 @@ class Run:
         return outcome
 
     def _network(self) -> nn.Module:
-        return self.make_network().to(self.device, self.dtype)
+        network = self.make_network()
+        tensors = (*network.parameters(), *network.buffers())
+        there = all(t.device == self.device and (t.dtype == self.dtype or not t.is_floating_point()) for t in tensors)
+        return network if there else network.to(self.device, self.dtype)  # which takes as long as ten steps
 
     def _begin(self, network: nn.Module) -> Training:
         return begin_training(network, *self._sets(), self.options)

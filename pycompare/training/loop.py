@@ -321,9 +321,9 @@ def r_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.
     rounding."""
     wide = values.astype(np.longdouble)
     mean = _long_mean(wide)
-    with np.errstate(invalid="ignore"):  # where a mean is not finite, and stays
-        mended = mean + _long_mean(wide - mean[..., None])
-    return np.where(np.isfinite(mean), mended, mean).astype(np.float64)
+    mendable = np.isfinite(mean)
+    residuals = wide - np.where(mendable, mean, 0)[..., None]
+    return np.where(mendable, mean + _long_mean(residuals), mean).astype(np.float64)
 
 
 def _long_mean(wide: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

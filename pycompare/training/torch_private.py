@@ -59,11 +59,13 @@ def optimizer_hooks() -> bool:
 
 
 def module_interceptors(module: nn.Module) -> Iterator[str]:
-    """What sees or changes a call of `module`, in words."""
+    """What sees or changes a call of `module`, or what it keeps besides parameters, in words."""
     if any(getattr(module, hooks) for hooks in _MODULE_HOOKS):
         yield f"hooks on a module of type {type(module).__name__}"
     if "forward" in vars(module) or module._compiled_call_impl is not None:
         yield f"a {type(module).__name__} with a forward of its own"
+    if any(buffer is not None for buffer in module._buffers.values()):
+        yield f"a {type(module).__name__} with buffers"
 
 
 def parameter_hooks(parameter: Tensor) -> bool:

@@ -81,8 +81,6 @@ def _module_obstacles(network: nn.Module) -> Iterator[str]:
             yield f"{type(module).__name__}(inplace=True)"
     for module in network.modules():
         yield from torch_private.module_interceptors(module)
-        if list(module.buffers(recurse=False)):
-            yield f"a {type(module).__name__} with buffers"
 
 
 def _parameter_obstacles(network: nn.Module) -> Iterator[str]:

@@ -69,7 +69,7 @@ class LayerTable:
         # Losses take three outputs, GELU's derivative two layers, sums 16 rows and four vectors of four, steps two
         # chunks.
         work = max(3 * self._rows * self.width, gelu) + 32 * widest + 4096
-        return [torch.zeros(size, dtype=self.dtype, device="cpu") for size in (outputs, one, one, work)]
+        return [torch.empty(size, dtype=self.dtype, device="cpu") for size in (outputs, one, one, work)]
 
     def _operations(self) -> NDArray[Any]:
         table, places = [], iter(self._parameter_places())
