@@ -17,7 +17,8 @@ from contenders import IDIOMATIC, Contender, ours
 from workloads import Workload
 
 PROOF_EPOCHS = 5  # within which roundings stay small; later a ReLU may switch, and curves part by some per cent
-AFFORDABLE = 10.0  # seconds for all rounds of a contender on a workload; beyond, fewer rounds or a share of the epochs
+# Seconds for all rounds of a contender on a workload, and for one; beyond, fewer rounds, or a share of the epochs.
+AFFORDABLE, LONGEST = 5.0, 10.0
 CACHES = Path(__file__).parents[1] / "out" / "benchmark_caches"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 ENVIRONMENT = dict.fromkeys(THREADS, "1") | {
@@ -137,7 +138,7 @@ def _prove(contender: Contender, workload: Workload, reference: pd.DataFrame, ro
         return
     expected = seconds * workload.epochs / short.epochs
     row.rounds = max(1, min(row.rounds, int(AFFORDABLE / expected)))
-    row.share = max(1, int(workload.epochs * min(1, AFFORDABLE / expected))) / workload.epochs
+    row.share = max(1, int(workload.epochs * min(1, LONGEST / expected))) / workload.epochs
 
 
 def _timed(contender: Contender, workload: Workload, *, prepare: bool = True) -> tuple[float, pd.DataFrame]:
