@@ -33,9 +33,10 @@ make() {{ command make --dry-run --directory='{ROOT}' "$@"; }}
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _machine_code(request: pytest.FixtureRequest) -> Iterator[None]:
+def _machine_code() -> Iterator[None]:
     """Machine code is compiled once, for all processes of this session and for those to come."""
-    folder, dtypes = request.config.cache.mkdir("machine_code"), [torch.float32, torch.float64]
+    folder, dtypes = ROOT / "out" / "machine_code", [torch.float32, torch.float64]
+    folder.mkdir(parents=True, exist_ok=True)
     if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
         dtypes.reverse()  # so that two processes compile at the same time
     with pytest.MonkeyPatch.context() as patch:

@@ -9,8 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
+from pycompare.data.split import course_data
 from pycompare.parity.kernels import mkl_kernels
 from pycompare.parity.session import RSession, RUnavailable
+from pycompare.seeding import torch_manual_seed
+from pycompare.threads import torch_threads
+from pycompare.training.loop import begin_training
+from pycompare.training.losses import find_loss
+from pycompare.training.network import MLP
+from pycompare.training.options import Options
 
 _R_PACKAGES = ("torch", "mlbench", "ggplot2", "jsonlite", "testthat")
 # Prints R's version and those of packages, a line each. R torch without its libraries is not yet installed.
@@ -35,7 +42,10 @@ _REMEDIES = {
 
 
 def diagnose() -> pd.DataFrame:
-    """One row for each thing that parity needs: name, version ("missing" where it is not there), and the remedy."""
+    """One row for each thing that parity needs: name, version ("missing" where it is not there), and the remedy.
+
+    The row "engine" has, in their places, who would train the course's sweep now, and why.
+    """
     found = {
         "Python": platform.python_version(),
         "pycompare": version("pycompare-rtorch"),
@@ -45,7 +55,15 @@ def diagnose() -> pd.DataFrame:
         "rpy2": _installed("rpy2"),
     } | _r_versions()
     rows = [(name, value or "missing", "" if value else _REMEDIES[name]) for name, value in found.items()]
-    return pd.DataFrame([*rows, _session_row(found)], columns=["name", "version", "remedy"])
+    return pd.DataFrame([*rows, _session_row(found), _engine_row()], columns=["name", "version", "remedy"])
+
+
+def _engine_row() -> tuple[str, str, str]:
+    """Who trains the exercise's network on its data, for as long as the exercise does."""
+    data, options = course_data(), Options(30, 16, "adamw", {}, find_loss("mse"))
+    with torch_threads(1), torch_manual_seed(123):
+        training = begin_training(MLP(4), data.train, data.valid, options)
+    return "engine", training.engine.name, training.why
 
 
 def _installed(distribution: str) -> str:

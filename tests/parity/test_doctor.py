@@ -8,6 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from pycompare import compare_configs
 from pycompare.cli import app
 from pycompare.parity import RUnavailable, doctor, mkl_kernels
 
@@ -38,7 +39,7 @@ def _no_r(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.r
 def test_with_r_the_versions_are_those_in_use() -> None:
     rows = doctor.diagnose().set_index("name")
-    assert rows.index.tolist() == [*NAMES, "testthat", "RSession"]
+    assert rows.index.tolist() == [*NAMES, "testthat", "RSession", "engine"]
     assert rows.loc[["Python", "torch", "MKL kernels"], "version"].tolist() == [
         platform.python_version(),
         torch.__version__,
@@ -46,6 +47,7 @@ def test_with_r_the_versions_are_those_in_use() -> None:
     ]
     assert rows.loc["R", "version"].count(".") == 2
     assert rows.loc["RSession"].tolist() == ["starts", ""]
+    rows = rows.drop(index="engine")
     assert (rows["remedy"] == "").equals(~rows["version"].isin(["missing", "does not start"]))
 
 
@@ -75,6 +77,15 @@ def test_without_rpy2_it_says_how_to_install_it(r: str, lacking: str, monkeypatc
     assert rows.loc["RSession"].tolist() == ["does not start", f"needs {lacking}: see there"]
 
 
+@pytest.mark.usefixtures("_no_r")
+def test_it_says_who_trains_here_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_with = compare_configs(30, lr=[0.1], progress=False).made_with
+    assert doctor.diagnose().set_index("name").loc["engine"].tolist() == [made_with["engine"], made_with["why"]]
+    monkeypatch.setattr("pycompare.training.engines.covers.has_numba", lambda: False)
+    engine, why = doctor.diagnose().set_index("name").loc["engine"]
+    assert (engine, "numba" in why) == ("fused", True)
+
+
 @pytest.mark.r
 def test_what_keeps_r_from_starting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -97,5 +108,10 @@ def test_the_command_prints_the_table_in_short_lines(monkeypatch: pytest.MonkeyP
     assert result.exit_code == 0
     printed = result.output.splitlines()
     assert max(map(len, printed)) <= 80
-    assert [line.split("  ")[0] for line in printed if not line.startswith(" ")] == [*NAMES, "testthat", "RSession"]
+    assert [line.split("  ")[0] for line in printed if not line.startswith(" ")] == [
+        *NAMES,
+        "testthat",
+        "RSession",
+        "engine",
+    ]
     assert "    in a checkout: pip install -c constraints.txt '.[r]'" in printed
