@@ -88,7 +88,10 @@ def contenders() -> list[Contender]:
         Contender(IDIOMATIC, torch_loops.idiomatic),
         Contender("PyTorch, hand-tuned", torch_loops.tuned),
         Contender(
-            "PyTorch, torch.compile", lambda workload: import_module("torch_compiled").curves(workload), covers=_chain
+            "PyTorch, torch.compile",
+            lambda workload: import_module("torch_compiled").curves(workload),
+            # It compiles for every batch size: a minute and a half for six, and 3 s to train them then.
+            covers=lambda workload: _chain(workload) and not (workload.course and workload.parameter == "batch_size"),
         ),
         Contender("JAX", _jax, missing=_no_module("jax"), covers=_chain, prepare=_jax),
         _r("R code on R torch", "torch", FLOAT32_ORDER, WHY_FLOAT32),

@@ -15,10 +15,10 @@ from workloads import LARGE_ROWS, Workload, large_network, synthetic
 MEASURED = (COMPILED, FUSED, "pycompare, autograd", IDIOMATIC, "PyTorch, hand-tuned")
 
 
-def measure_memory(quick: bool, rounds: int) -> list[dict[str, Any]]:
-    """One row a workload and contender, MiB: after imports, and how far above that the first and later runs peak."""
+def measure_memory(quick: bool) -> list[dict[str, Any]]:
+    """One row a contender, MiB: after imports, and how far above that the first and later runs peak."""
     rows: list[dict[str, Any]] = []
-    for name in MEASURED * rounds:
+    for name in MEASURED:
         command = [sys.executable, __file__, name, *(["--quick"] if quick else [])]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         rows += json.loads(done.stdout)

@@ -28,14 +28,17 @@ define double @run(i64 %i) {
   ret double %last
 }
 """
-OUTSIDE, NOTHING = "call double @outside(double %more)", "fadd double %more, 0.0"
+OUTSIDE, NOTHING = (
+    CODE.replace("CALL", last) for last in ("call double @outside(double %more)", "fadd double %more, 0.0")
+)
+VARIABLE = OUTSIDE.replace("internal constant", "global")
 
 
-def object_file(last: str, **target: str) -> bytes:
+def object_file(code: str, **target: str) -> bytes:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     machine = binding.Target.from_default_triple().create_target_machine(**target)
-    return machine.emit_object(binding.parse_assembly(CODE.replace("CALL", last)))
+    return machine.emit_object(binding.parse_assembly(code))
 
 
 @ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
@@ -48,29 +51,32 @@ def address_of(name: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("last", "target", "factor"),
+    ("code", "target", "factor"),
     [
         (OUTSIDE, {"codemodel": "large"}, 10),
         (NOTHING, {"codemodel": "small", "reloc": "pic"}, 1),
     ],
 )
-def test_functions_constants_and_calls_are_where_the_code_looks_for_them(last: str, target: Any, factor: int) -> None:
-    code = LinkedCode(object_file(last, **target), address_of)
-    run = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64)(code["run"])
+def test_functions_constants_and_calls_are_where_the_code_looks_for_them(code: str, target: Any, factor: int) -> None:
+    linked = LinkedCode(object_file(code, **target), address_of)
+    run = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64)(linked["run"])
     assert [run(i) for i in range(3)] == [(value + 0.3) * factor for value in (1.5, 2.5, 4.25)]
 
 
 @pytest.mark.parametrize(
-    ("target", "kinds", "reason"),
+    ("code", "target", "kinds", "reason"),
     [
-        ({"codemodel": "small", "reloc": "pic"}, linking._KINDS, "near"),
-        ({"codemodel": "large"}, {}, "relocations of type 1"),
+        (OUTSIDE, {"codemodel": "small", "reloc": "pic"}, linking._KINDS, "near"),
+        (OUTSIDE, {"codemodel": "large"}, {}, "relocations of type 1"),
+        (VARIABLE, {"codemodel": "large"}, linking._KINDS, "variables"),
     ],
 )
-def test_what_cannot_be_linked_says_why(target: Any, kinds: Any, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_linked_says_why(
+    code: str, target: Any, kinds: Any, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(linking, "_KINDS", kinds)
     with pytest.raises(UnlinkableError, match=reason):
-        LinkedCode(object_file(OUTSIDE, **target), lambda name: 1)
+        LinkedCode(object_file(code, **target), lambda name: 1)
 
 
 def test_where_it_cannot_be_linked_the_fused_engine_trains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ _SYMBOL = np.dtype(
     [("name", "u4"), ("info", "u1"), ("other", "u1"), ("section", "u2"), ("value", "u8"), ("size", "u8")]
 )
 _RELOCATION = np.dtype([("offset", "u8"), ("type", "u4"), ("symbol", "u4"), ("addend", "i8")])
-_ALLOCATED = 2
+_WRITABLE, _ALLOCATED = 1, 2
 _SYMBOL_TABLE, _RELOCATIONS = 2, 4
 # Of relocations: how many bytes are filled in, and whether relative to their place. LLVM writes the first two for code
 # that may lie anywhere, as numba asks for; the others reach 2 GiB.
@@ -47,8 +47,8 @@ class LinkedCode:
     def __init__(self, code: bytes, address_of: Callable[[str], int]) -> None:
         count = int.from_bytes(code[60:62], "little")
         self._code, self._sections = code, np.frombuffer(code, _SECTION, count, int.from_bytes(code[40:48], "little"))
-        self._starts = self._layout()
-        self._memory = mmap.mmap(-1, self._starts.pop(-1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._starts, size = self._layout()
+        self._memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         for i, start in self._starts.items():
             content = self._content(self._sections[i])
@@ -61,14 +61,16 @@ class LinkedCode:
         """The address of a function in it."""
         return self._addresses[self._names.index(name)]
 
-    def _layout(self) -> dict[int, int]:
-        """Where each section that is to be in memory starts; under -1, where the last one ends."""
+    def _layout(self) -> tuple[dict[int, int], int]:
+        """Where each section that is to be in memory starts, and where the last one ends."""
         starts, end = {}, 0
         for i in np.flatnonzero(self._sections["flags"] & _ALLOCATED).tolist():
+            if self._sections["flags"][i] & _WRITABLE:
+                raise UnlinkableError("code with variables of its own")
             alignment = max(1, int(self._sections["addralign"][i]))
             starts[i] = -(-end // alignment) * alignment
             end = starts[i] + int(self._sections["size"][i])
-        return starts | {-1: end}
+        return starts, end
 
     def _content(self, section: Any) -> bytes:
         return self._code[int(section["offset"]) : int(section["offset"] + section["size"])]
