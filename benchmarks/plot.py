@@ -27,18 +27,17 @@ def contenders_plot(rows: Rows) -> p9.ggplot:
     frame["label"] = [f"{seconds:.3g}" for seconds in frame["median"]]
     panels = frame["workload"].nunique()
     return (
-        p9.ggplot(frame, p9.aes("contender", "median", color="side", shape="side", fill="side"))
-        + p9.geom_linerange(p9.aes(ymin="low", ymax="high"), size=0.6)
+        p9.ggplot(frame, p9.aes("median", "contender", color="side", shape="side", fill="side"))
+        + p9.geom_segment(p9.aes(x="low", xend="high", yend="contender"), size=0.6)
         + p9.geom_point(size=2.4)
-        + p9.geom_text(p9.aes(label="label"), nudge_x=0.32, size=8, color="#333333")
-        + p9.facet_wrap("workload", ncol=1)
-        + p9.scale_y_log10()
-        + p9.coord_flip()
+        + p9.geom_text(p9.aes(label="label"), nudge_y=0.32, size=8, color="#333333")
+        + p9.facet_wrap("workload", ncol=1, scales="free_y")
+        + p9.scale_x_log10()
         + _scales()
         + p9.theme_minimal()
         + p9.theme(figure_size=(8, 0.6 + 3.6 * panels), legend_position="top")
-        + p9.labs(x="", color="", shape="", fill="")
-        + p9.labs(y="Seconds (median and range of the rounds), one thread except n_jobs=2")
+        + p9.labs(y="", color="", shape="", fill="")
+        + p9.labs(x="Seconds (median and range of the rounds), one thread except n_jobs=2")
     )
 
 
