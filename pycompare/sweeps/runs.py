@@ -30,6 +30,7 @@ from pycompare.training.batches import KeptHere
 from pycompare.training.kernels import mkl_kernels
 from pycompare.training.loop import Training, begin_training, giving_back
 from pycompare.training.monitoring import EachEpoch, Monitoring, Row, Sets
+from pycompare.training.network import moved
 from pycompare.training.options import Options
 from pycompare.training.stopping import EarlyStopping, put_weights
 
@@ -224,10 +225,7 @@ class Run:
         return outcome
 
     def _network(self) -> nn.Module:
-        network = self.make_network()
-        tensors = (*network.parameters(), *network.buffers())
-        there = all(t.device == self.device and (t.dtype == self.dtype or not t.is_floating_point()) for t in tensors)
-        return network if there else network.to(self.device, self.dtype)  # which takes as long as ten steps
+        return moved(self.make_network(), self.device, self.dtype)
 
     def _begin(self, network: nn.Module) -> Training:
         return begin_training(network, *self._sets(), self.options)

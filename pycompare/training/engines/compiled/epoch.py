@@ -22,6 +22,7 @@ from pycompare.training.engines.compiled.codes import (
     GRADIENTS,
     INPUT_GRADIENT,
     LINEAR,
+    NARROW,
     OP_BIAS,
     OP_COLUMNS,
     OP_INPUT,
@@ -30,6 +31,7 @@ from pycompare.training.engines.compiled.codes import (
     OP_OUTPUT,
     OP_WEIGHT,
     OP_WIDTH,
+    OWN,
     PRODUCT_COLUMNS,
     PRODUCT_FLAGS,
     ROOT,
@@ -40,6 +42,7 @@ from pycompare.training.engines.compiled.codes import (
     WEIGHT_GRADIENT,
 )
 from pycompare.training.engines.compiled.losses import batch_gradient, batch_loss, count_right
+from pycompare.training.engines.compiled.narrow import narrow_gradient
 from pycompare.training.engines.compiled.roots import roots
 from pycompare.training.engines.compiled.steps import update
 from pycompare.training.engines.compiled.sums import copy, sum_columns
@@ -97,7 +100,12 @@ def _backward(ops, n_ops, slopes, products, batch, values, grads, buffer, grad, 
             grad, other = other, grad
             continue
         layer = _layer_products(products, op, batch)
-        _product(layer, intp(WEIGHT_GRADIENT), grad, x, intp(0), at(grads, weight))
+        product = at(layer, WEIGHT_GRADIENT * PRODUCT_COLUMNS)
+        if product[PRODUCT_FLAGS] & OWN:
+            columns = product[0] & 0xFFFFFFFF  # m, the first of two int32
+            narrow_gradient(at(grads, weight), grad, x, rows, width, columns, work)
+        else:
+            _product(layer, intp(WEIGHT_GRADIENT), grad, x, intp(0), at(grads, weight))
         if op[OP_BIAS] >= 0:
             sum_columns(at(grads, op[OP_BIAS]), grad, rows, width, work)
         if i > 0:
@@ -139,7 +147,8 @@ def epoch(
     function for training and validation: what they share would else be compiled and loaded twice.
 
     Arguments:
-        mode: `codes.GRADIENTS`, `STEP` or `TRAIN`; or `ROOTS`, for those of `grads` in `values`.
+        mode: `codes.GRADIENTS`, `STEP` or `TRAIN`; or `ROOTS`, for those of `grads` in `values`; or `NARROW`, for the
+            product of `grads`, of start rows and stop columns, transposed, and `buffer`, of n_train columns.
         n_ops, size: rows of `ops`, and numbers in each flat buffer.
         optimizer: its code.
         ops, products, batches, settings: tables, see `codes`; `slopes` is one a row of `ops`. `batches` and `settings`
@@ -153,6 +162,9 @@ def epoch(
     """
     if mode == ROOTS:
         roots(values, grads, size, settings[ROOT])
+        return
+    if mode == NARROW:
+        narrow_gradient(values, grads, buffer, start, stop, n_train, work)
         return
     width = at(ops, (n_ops - 1) * OP_COLUMNS)[OP_WIDTH]
     for i in range(start, stop):

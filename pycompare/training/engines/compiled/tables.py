@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pycompare.training.batches import BatchedData
 from pycompare.training.engines.compiled import codes
+from pycompare.training.engines.compiled.own_products import takes_gradient
 from pycompare.training.engines.compiled.products import Matrix, chain_products
 from pycompare.training.engines.covers import chain, linear_layers
 from pycompare.training.engines.flat import ALIGNMENT
@@ -52,7 +53,8 @@ class LayerTable:
 
     def products(self, shapes: tuple[Matrix, ...]) -> NDArray[Any]:
         """The table of products, for batches whose inputs have these shapes."""
-        return _products(shapes, tuple((layer.in_features, layer.out_features) for layer in self.linear))
+        widths = tuple((layer.in_features, layer.out_features) for layer in self.linear)
+        return _products(shapes, widths, self.dtype)
 
     def cycles(self) -> int:
         """How many cycles of the processor a training step takes at most, roughly."""
@@ -161,8 +163,15 @@ def _first_inputs(modules: Sequence[nn.Module], inputs: list[Tensor]) -> list[Te
 
 
 @lru_cache(maxsize=256)
-def _products(shapes: tuple[Matrix, ...], widths: tuple[tuple[int, int], ...]) -> NDArray[Any]:
-    return np.array([chain_products(x, widths) for x in shapes], dtype=np.int32)
+def _products(shapes: tuple[Matrix, ...], widths: tuple[tuple[int, int], ...], dtype: torch.dtype) -> NDArray[Any]:
+    products = np.array([chain_products(x, widths) for x in shapes], dtype=np.int32)
+    flags = products[:, :, codes.WEIGHT_GRADIENT, 2 * codes.PRODUCT_FLAGS]
+    for i, x in enumerate(shapes):
+        for layer, (columns, width) in enumerate(widths):
+            is_plain = layer > 0 or x == Matrix.contiguous(x.rows, columns)
+            if is_plain and takes_gradient(dtype, x.rows, width, columns):
+                flags[i, layer] |= codes.OWN
+    return products
 
 
 def _module_code(module: nn.Module) -> int:
