@@ -29,29 +29,29 @@ def _add_four_rows(sums, grad, x, width, columns):
 
 
 @inlined
-def _add_sum_of_four_rows(sums, grad, x, width, columns):
-    keep_apart()
-    a, b, c, d = grad, at(grad, width), at(grad, 2 * width), at(grad, 3 * width)
-    p, q, r, s = x[0], x[columns], x[2 * columns], x[3 * columns]
+def _add_sum_of_four_rows(sums, grad, x, width, columns, work):
+    fill(work, rounded(0.0, work), width)
+    _add_four_rows(work, grad, x, width, columns)
     for j in range(width):
-        sums[j] = sums[j] + (((a[j] * p + b[j] * q) + c[j] * r) + d[j] * s)
+        sums[j] += work[j]
 
 
 @inlined
 def narrow_gradient(target, grad, x, rows, width, columns, work):
-    """target (width, columns) = grad (rows, width) transposed, times x (rows, columns); work has 12 width numbers.
+    """target (width, columns) = grad (rows, width) transposed, times x (rows, columns); work has 13 width numbers.
 
     For 2 to 6, 8 or 10 columns.
     """
     keep_apart()
     others = columns % 4 if columns > 4 else 0  # columns some of whose outputs are summed otherwise
     fill(work, rounded(0.0, work), (columns + others) * width)
+    apart = at(work, (columns + others) * width)
     for row in range(0, rows - 3, 4):
         first = at(grad, row * width)
         for i in range(columns + others):
             sums, inputs = at(work, i * width), at(x, row * columns + i % columns)
             if i >= columns and row % 8 == 4:
-                _add_sum_of_four_rows(sums, first, inputs, width, columns)
+                _add_sum_of_four_rows(sums, first, inputs, width, columns, apart)
             else:
                 _add_four_rows(sums, first, inputs, width, columns)
     for row in range(rows - rows % 4, rows):

@@ -24,7 +24,7 @@ def _has_bits(dtype: torch.dtype, rows: int, width: int, columns: int) -> bool:
     """Whether it has the bits of BLAS: tried, on random numbers."""
     generator = torch.Generator().manual_seed(0)
     grad, x = (torch.randn(rows, n, dtype=dtype, device="cpu", generator=generator) for n in (width, columns))
-    told, work = (torch.empty(n, width, dtype=dtype, device="cpu") for n in (columns, 12))
+    told, work = (torch.empty(n, width, dtype=dtype, device="cpu") for n in (columns, 13))
     arrays = (told, grad, told, x, told, told, work, told)
     kernel(dtype)(codes.NARROW, rows, width, columns, *[0] * 12, *(array.data_ptr() for array in arrays), 0)
     return torch.equal(told.view(width, columns), grad.t() @ x)

@@ -9,6 +9,7 @@ import ctypes
 import inspect
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,10 +46,13 @@ def missing_symbols() -> tuple[str, ...]:
 def address_of(name: str) -> int:
     """Of a function by its name here. Others, which numba names for errors that the kernel never raises, end the
     process."""
-    library, known = (
-        (_library(), name.removeprefix(PREFIX)) if name.startswith(PREFIX) else (ctypes.CDLL(None), "abort")
-    )
-    return ctypes.cast(getattr(library, known), ctypes.c_void_p).value or 0
+    if name.startswith(PREFIX):
+        return _address(getattr(_library(), name.removeprefix(PREFIX)))
+    return _address(ctypes.CDLL(None).abort)
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def publish() -> None:
