@@ -274,7 +274,8 @@ def train_all(
     kept = checked_store(store)
     if kept and on_epoch:
         raise ValueError("`on_epoch` must be None with `store`: what is stored is not trained again. Leave out one.")
-    runs = [replace(run, store=kept) for run in runs]
+    steps = sum(map(steps_of, runs))
+    runs = [replace(run, store=kept, options=replace(run.options, sweep_steps=steps)) for run in runs]
     outcomes = [Outcome() for _ in runs]
     with ExitStack() as end, _telling(runs, outcomes, unit, show=progress) as bar:
         if kept:

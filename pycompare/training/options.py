@@ -30,6 +30,7 @@ class Options:
         threads: of torch, or None for as many as it has.
         schedule: what changes of the optimizer from step to step, or None.
         early_stopping: when to end before the last epoch, or None.
+        sweep_steps: of all trainings of the sweep that it is part of; 0 outside of one.
     """
 
     epochs: int
@@ -41,6 +42,7 @@ class Options:
     threads: int | None = 1
     schedule: Schedule | None = None
     early_stopping: EarlyStopping | None = None
+    sweep_steps: int = 0
 
     def __post_init__(self) -> None:
         checked = {

@@ -268,6 +268,12 @@ def test_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _who(_chain(), many)[0] == "compiled"
 
 
+def test_auto_weighs_all_runs_of_a_sweep() -> None:
+    machine_code.kernel(torch.float32)
+    few, many = (compare_configs(1, lr=rates) for rates in ([0.1], [0.1, 0.01, 0.001]))
+    assert (few.made_with["engine"], many.made_with["engine"]) == ("fused", "compiled")
+
+
 def test_auto_compiles_for_a_long_training_only(monkeypatch: pytest.MonkeyPatch) -> None:
     long = _options("auto", epochs=engine._STEPS_TO_COMPILE // len(X) + 1, batch_size=1)
     stored = machine_code._stored(torch.float32)
