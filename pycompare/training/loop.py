@@ -234,7 +234,7 @@ class Training:
 
         What is done between two epochs takes as long as five steps of the course's network, under Python's lock.
         """
-        first, count = self.done + 1, 1
+        first, count = self.done + 1, 1 if self.watched else self.engine.stride
         while first <= self.options.epochs:
             began = time.perf_counter()
             epochs = range(first, min(first + count, self.options.epochs + 1))

@@ -31,6 +31,7 @@ class Autograd:
     dl_valid: Batches
     draws = True
     releases_gil = False
+    stride = 1
     name = "autograd"
 
     def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:

@@ -32,11 +32,13 @@ class Engine(Protocol):
     Attributes:
         draws: whether a training may draw from torch's generator.
         releases_gil: whether other threads of Python go on while it trains.
+        stride: how many epochs take a moment only, as far as it knows before it has trained; 1 or more.
         name: as in `options.ENGINES`.
     """
 
     draws: bool
     releases_gil: bool
+    stride: int
     name: str
 
     def train(self, on_step: OnLoss | None = None, set_rates: SetRates | None = None) -> BatchLosses:

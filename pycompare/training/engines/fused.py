@@ -27,6 +27,7 @@ class Fused:
 
     draws = False
     releases_gil = False
+    stride = 1
     name = "fused"
 
     @torch.inference_mode()

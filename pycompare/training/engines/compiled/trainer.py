@@ -50,6 +50,7 @@ class Compiled:
         self._settings = np.zeros((self._table.train, codes.SETTING_COLUMNS))
         self._arguments = (*self._counts(), *self._addresses())
         self._kernel, self._batches_a_call = kernel(buffer.dtype), max(1, _CYCLES_A_CALL // self._layers.cycles())
+        self.stride = max(1, self._batches_a_call // len(self._table.sizes))
         if buffer.dtype == torch.float32:
             self._settings[:, codes.ROOT] = _root_code(_flushes())
 
