@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -274,8 +274,7 @@ def train_all(
     kept = checked_store(store)
     if kept and on_epoch:
         raise ValueError("`on_epoch` must be None with `store`: what is stored is not trained again. Leave out one.")
-    steps = sum(map(steps_of, runs))
-    runs = [replace(run, store=kept, options=replace(run.options, sweep_steps=steps)) for run in runs]
+    runs = [replace(run, store=kept) for run in _with_sweep_steps(runs)]
     outcomes = [Outcome() for _ in runs]
     with ExitStack() as end, _telling(runs, outcomes, unit, show=progress) as bar:
         if kept:
@@ -288,6 +287,18 @@ def train_all(
             else:
                 _side_by_side(*now, bar, n_jobs, on_run)
     return _frame(runs, outcomes), outcomes
+
+
+def _with_sweep_steps(runs: Sequence[Run]) -> list[Run]:
+    """The runs, each told how many steps those take that one check of compiled code serves."""
+    kinds = [(id(run.make_network), id(run.options.optimizer), run.options.batch_size) for run in runs]
+    steps: Counter[tuple[int, int, int]] = Counter()
+    for kind, run in zip(kinds, runs, strict=True):
+        steps[kind] += steps_of(run)
+    return [
+        replace(run, options=replace(run.options, sweep_steps=steps[kind]))
+        for kind, run in zip(kinds, runs, strict=True)
+    ]
 
 
 def train_interleaved(runs: Sequence[Run], *, unit: str, progress: bool = True) -> tuple[pd.DataFrame, list[Outcome]]:

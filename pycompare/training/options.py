@@ -30,7 +30,7 @@ class Options:
         threads: of torch, or None for as many as it has.
         schedule: what changes of the optimizer from step to step, or None.
         early_stopping: when to end before the last epoch, or None.
-        sweep_steps: of all trainings of the sweep that it is part of; 0 outside of one.
+        sweep_steps: of all trainings of its sweep that share network, optimizer and batch size; 0 outside of one.
     """
 
     epochs: int

@@ -268,10 +268,19 @@ def test_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _who(_chain(), many)[0] == "compiled"
 
 
-def test_auto_weighs_all_runs_of_a_sweep() -> None:
+SWEEPS: dict[str, tuple[dict[str, Any], str]] = {  # of 44 steps a run, at batch size 16
+    "one run": ({"lr": [0.1]}, "fused"),
+    "three that share a check": ({"lr": [0.1, 0.01, 0.001]}, "compiled"),
+    "three shapes of batches": ({"batch_size": [16, 17, 18]}, "fused"),
+    "one long run among short ones": ({"batch_size": [4, 64]}, "compiled, fused"),
+}
+
+
+@pytest.mark.parametrize("case", SWEEPS)
+def test_auto_weighs_the_runs_of_a_sweep_that_share_a_check(case: str) -> None:
     machine_code.kernel(torch.float32)
-    few, many = (compare_configs(1, lr=rates) for rates in ([0.1], [0.1, 0.01, 0.001]))
-    assert (few.made_with["engine"], many.made_with["engine"]) == ("fused", "compiled")
+    settings, engines = SWEEPS[case]
+    assert compare_configs(1, **settings).made_with["engine"] == engines
 
 
 def test_auto_compiles_for_a_long_training_only(monkeypatch: pytest.MonkeyPatch) -> None:
