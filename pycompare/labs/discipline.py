@@ -25,9 +25,10 @@ from pycompare.sweeps.batch_sizes import compare_batch_sizes
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, compare_configs, standardized_course
 from pycompare.sweeps.momentum import CYCLICAL, checked_low, checked_momenta, momentum_arguments, momentum_test
-from pycompare.sweeps.runs import NetworkFactory, checked_n_jobs
+from pycompare.sweeps.runs import NetworkFactory
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking, seeds_summary
 from pycompare.sweeps.store.store import RunStore
+from pycompare.sweeps.train import checked_n_jobs
 from pycompare.sweeps.vary import Numbers, several_values
 from pycompare.sweeps.weight_decay import weight_decay_search
 from pycompare.training.losses import LossFunction

@@ -20,9 +20,10 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_split, class_count
-from pycompare.sweeps.runs import Run, checked_n_jobs, made_with, networks, train_all
+from pycompare.sweeps.runs import Run
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.store.store import RunStore
+from pycompare.sweeps.train import checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.initializers import initialise
 from pycompare.training.losses import find_loss

@@ -24,9 +24,10 @@ from pycompare.labels import setting_label, value_label
 from pycompare.results import Result, read_saved, saved_call
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.configs import checked_split, class_count, network_factory
-from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, networks, train_all
+from pycompare.sweeps.runs import NetworkFactory, Run
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.store.store import RunStore
+from pycompare.sweeps.train import checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.vary import Check, Variation, vary
 from pycompare.threads import torch_threads
 from pycompare.training.batches import cast_batches

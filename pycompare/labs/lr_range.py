@@ -19,9 +19,10 @@ from pycompare.data.split import Split
 from pycompare.results import Result
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.configs import checked_split, network_factory
-from pycompare.sweeps.runs import NetworkFactory, Run, checked_n_jobs, made_with, train_all
+from pycompare.sweeps.runs import NetworkFactory, Run
 from pycompare.sweeps.seeds import checked_seeds
 from pycompare.sweeps.store.store import RunStore
+from pycompare.sweeps.train import checked_n_jobs, made_with, train_all
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import RangeTest
 from pycompare.training.network import checked_module, first_parameter

@@ -21,17 +21,10 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import checked_device, checked_split, network_factory
-from pycompare.sweeps.runs import (
-    NetworkFactory,
-    Run,
-    checked_n_jobs,
-    made_with,
-    networks,
-    train_all,
-    train_interleaved,
-)
+from pycompare.sweeps.runs import NetworkFactory, Run
 from pycompare.sweeps.seeds import checked_seeds, means_at_the_end
 from pycompare.sweeps.store.store import RunStore
+from pycompare.sweeps.train import checked_n_jobs, made_with, networks, train_all, train_interleaved
 from pycompare.sweeps.vary import Check, Numbers, the_list, vary
 from pycompare.training.budgets import AfterSeconds, AfterSteps
 from pycompare.training.losses import LossFunction, find_loss

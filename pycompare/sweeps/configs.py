@@ -19,20 +19,11 @@ from pycompare.labels import call_label, setting_label
 from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import constant_loss, input_size
 from pycompare.sweeps.comparison import Comparison
-from pycompare.sweeps.runs import (
-    NetworkFactory,
-    OnEpoch,
-    Run,
-    checked_n_jobs,
-    checked_restarts,
-    made_with,
-    networks,
-    steps_of,
-    train_all,
-)
+from pycompare.sweeps.runs import NetworkFactory, Run, checked_restarts, steps_of
 from pycompare.sweeps.seeds import checked_seeds
 from pycompare.sweeps.settings import CHECKS, check_accepted, check_not_set, run_options
 from pycompare.sweeps.store.store import RunStore
+from pycompare.sweeps.train import OnEpoch, checked_n_jobs, made_with, networks, train_all
 from pycompare.sweeps.vary import Numbers, Variation, the_lists, vary
 from pycompare.training.losses import Loss, LossFunction, find_loss
 from pycompare.training.network import MLP

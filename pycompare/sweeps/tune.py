@@ -26,12 +26,13 @@ from pycompare.labels import value_label
 from pycompare.progress import Progress, progress_bar
 from pycompare.seeding import checked_seed, torch_manual_seed
 from pycompare.sweeps.configs import check_runs, checked_device, checked_split, network_factory
-from pycompare.sweeps.runs import Outcome, Run, checked_n_jobs, checked_restarts, made_with, train_all
+from pycompare.sweeps.runs import Outcome, Run, checked_restarts
 from pycompare.sweeps.seeds import checked_seeds
 from pycompare.sweeps.settings import run_options
 from pycompare.sweeps.space import Candidate, Group, Space, checked_order, checked_space
 from pycompare.sweeps.store.description import settings_of
 from pycompare.sweeps.store.store import RunStore, checked_store
+from pycompare.sweeps.train import checked_n_jobs, made_with, train_all
 from pycompare.sweeps.tuning import Tuning, decision, ranked
 from pycompare.training.loop import giving_back
 from pycompare.training.losses import LossFunction, find_loss

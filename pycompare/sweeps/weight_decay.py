@@ -20,9 +20,10 @@ from pycompare.seeding import checked_seed
 from pycompare.sweeps.advice import input_size
 from pycompare.sweeps.comparison import Comparison
 from pycompare.sweeps.configs import check_runs, checked_split, network_factory, standardized_course
-from pycompare.sweeps.runs import NetworkFactory, Outcome, Run, checked_n_jobs, made_with, steps_of, train_all
+from pycompare.sweeps.runs import NetworkFactory, Outcome, Run, steps_of
 from pycompare.sweeps.seeds import best_row, checked_seeds, ranking
 from pycompare.sweeps.store.store import RunStore
+from pycompare.sweeps.train import checked_n_jobs, made_with, train_all
 from pycompare.sweeps.vary import Check, Numbers, several_values
 from pycompare.training.losses import LossFunction, find_loss
 from pycompare.training.monitoring import Restarts
