@@ -33,7 +33,7 @@ from pycompare import (
 )
 from pycompare.plots import plot_group, plot_path
 from pycompare.sweeps import runs as running
-from pycompare.sweeps import tune as tuning
+from pycompare.sweeps import search
 from tests.sweeps import killed
 
 X = torch.linspace(-1, 1, 80).reshape(40, 2)
@@ -234,7 +234,7 @@ def test_when_all_diverge_it_says_so_and_hands_over_the_runs() -> None:
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_an_interrupted_tune_hands_over_the_runs_that_were_done(n_jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    note, calls = tuning._Search._note, []
+    note, calls = search.Search._note, []
 
     def interrupted(self: Any, *arguments: Any) -> None:
         note(self, *arguments)
@@ -243,7 +243,7 @@ def test_an_interrupted_tune_hands_over_the_runs_that_were_done(n_jobs: int, mon
             raise KeyboardInterrupt
 
     whole = choose(order=ORDER)
-    monkeypatch.setattr(tuning._Search, "_note", interrupted)
+    monkeypatch.setattr(search.Search, "_note", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         choose(order=ORDER, n_jobs=n_jobs)
     done = caught.value.partial
