@@ -237,11 +237,11 @@ class Training:
         first, count = self.done + 1, 1 if self.watched else self.engine.stride
         while first <= self.options.epochs:
             began = time.perf_counter()
-            epochs = range(first, min(first + count, self.options.epochs + 1))
+            epochs = range(first, min(first + min(count, _MOST), self.options.epochs + 1))
             yield epochs
             first = epochs.stop
             if not self.watched:
-                count = min(_MOST, max(1, int(count * _STRIDE / (time.perf_counter() - began))))
+                count = max(1, int(len(epochs) * _STRIDE / (time.perf_counter() - began)))
 
     def up_to_plateau(self, epochs: Iterator[Epoch]) -> Iterator[Epoch]:
         """`epochs`, until early stopping ends them."""

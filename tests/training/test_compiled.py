@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -349,6 +350,13 @@ def test_what_changes_between_epochs_is_seen() -> None:
     assert curves[:6] == curves[6:]
 
 
+def test_epochs_that_nobody_watches_come_a_hundred_at_once_at_most() -> None:
+    training = replace(_begun(_chain(), (DATA, DATA), _options("compiled", epochs=350)), watched=False)
+    assert training.engine.stride > loop._MOST
+    ends = [0, *(epoch for epoch, _ in training.epochs())]
+    assert (ends[1], max(b - a for a, b in pairwise(ends))) == (100, 100)
+
+
 def test_an_interruption_ends_a_large_epoch() -> None:
     with torch_manual_seed(1):
         data = TensorDataset(torch.rand(400_000, 2), torch.rand(400_000, 1))
@@ -362,7 +370,7 @@ def test_an_interruption_ends_a_large_epoch() -> None:
     threading.Timer(0.5, interrupt).start()
     with pytest.raises(KeyboardInterrupt), torch_threads(1):
         list(training.epochs())
-    assert time.perf_counter() - sent[0] < 2, "0.2 s on a machine of one's own, where the epoch takes 5 s"
+    assert time.perf_counter() - sent[0] < 0.5, "0.2 s on a machine of one's own, where the epoch takes 5 s"
 
 
 LARGE = Split.from_arrays(torch.rand(20_000, 2, generator=torch.Generator().manual_seed(1)), torch.zeros(20_000))
@@ -393,7 +401,7 @@ def test_an_interruption_ends_runs_on_threads(n_jobs: int) -> None:
     threading.Timer(1, interrupt).start()
     with pytest.raises(KeyboardInterrupt) as caught:
         _sweep(n_jobs, epochs=10_000, data=LARGE)
-    assert time.perf_counter() - sent[0] < 2, "0.2 s on a machine of one's own, where all takes minutes"
+    assert time.perf_counter() - sent[0] < 1, "0.2 s on a machine of one's own"
     assert set(caught.value.partial["epoch"]) if n_jobs == 1 else caught.value.partial.empty  # type: ignore[attr-defined]
     assert threading.active_count() == before
 
