@@ -17,7 +17,6 @@ import pytest
 from pycompare.parity import RError, RSession, RSessionDied, RTimeout, RUnavailable, RWarning, session
 
 NA_REAL = np.array([0x7FF00000000007A2], dtype=np.uint64).view(np.float64)
-SOON = 5  # seconds: 0.5 on a machine of one's own, where R would go on for 60
 
 
 @pytest.fixture(scope="module")
@@ -416,7 +415,7 @@ def test_timeouts_kill_and_close(r, code, capsys):
         start = time.monotonic()
         with pytest.raises(RTimeout, match=r"longer than 0.3 s"):
             own.eval(code, timeout=0.3)
-        assert time.monotonic() - start < SOON
+        assert time.monotonic() - start < 1
         assert group_is_gone(own.pid)
         with pytest.raises(RSessionDied, match="ended with RTimeout"):
             own.eval("1")
@@ -441,7 +440,7 @@ def test_a_killed_child_is_noticed(own_r, code):
     start = time.monotonic()
     with pytest.raises(RSessionDied, match="exit status -9"):
         own_r.eval(code)
-    assert time.monotonic() - start < SOON
+    assert time.monotonic() - start < 2
     assert group_is_gone(own_r.pid)
     with RSession(backend=None) as new:
         assert new.eval("1") == 1.0
@@ -483,13 +482,13 @@ def interrupted(r, code, folder):
 @pytest.mark.parametrize("code", ["repeat {}", "Sys.sleep(60)"])
 def test_ctrl_c_interrupts_r(own_r, code, tmp_path):
     own_r.eval("x <- 7")
-    assert interrupted(own_r, code, tmp_path) < SOON
+    assert interrupted(own_r, code, tmp_path) < 1
     assert own_r.eval("x") == 7.0
 
 
 @pytest.mark.parametrize("code", ["system('sleep 60')", "repeat tryCatch(repeat {}, interrupt = identity)"])
 def test_ctrl_c_kills_where_r_does_not_yield(own_r, code, tmp_path):
-    assert interrupted(own_r, code, tmp_path) < SOON
+    assert interrupted(own_r, code, tmp_path) < 1
     assert own_r.closed
     assert group_is_gone(own_r.pid)
 
