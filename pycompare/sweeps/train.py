@@ -69,15 +69,16 @@ def train_all(
 
 
 def _with_sweep_steps(runs: Sequence[Run]) -> list[Run]:
-    """The runs, each told how many steps those take that one check of compiled code serves."""
-    kinds = [(id(run.make_network), id(run.options.optimizer), run.options.batch_size) for run in runs]
+    """The runs, each told how many steps those take that share its check."""
     steps: Counter[tuple[int, int, int]] = Counter()
-    for kind, run in zip(kinds, runs, strict=True):
-        steps[kind] += steps_of(run)
-    return [
-        replace(run, options=replace(run.options, sweep_steps=steps[kind]))
-        for kind, run in zip(kinds, runs, strict=True)
-    ]
+    for run in runs:
+        steps[_shared_check(run)] += steps_of(run)
+    return [replace(run, options=replace(run.options, sweep_steps=steps[_shared_check(run)])) for run in runs]
+
+
+def _shared_check(run: Run) -> tuple[int, int, int]:
+    """The same for runs that one check of compiled code serves."""
+    return id(run.make_network), id(run.options.optimizer), run.options.batch_size
 
 
 def train_interleaved(runs: Sequence[Run], *, unit: str, progress: bool = True) -> tuple[pd.DataFrame, list[Outcome]]:
